@@ -139,7 +139,7 @@ impl Type {
                 for (name, field) in fields {
                     match entries.get(name) {
                         Some(entry) => {
-                            inside(path, &format!(".{name}"), |path| field.ty.check_at(entry, path))?
+                            inside(path, &format!(".{name}"), |path| field.ty.check_at(entry, path))?;
                         }
                         None if field.required => {
                             return mismatch(path, format!("a map without the field `{name}`"));

@@ -1,0 +1,81 @@
+//! Content that passes between steps, by digest.
+
+use std::fmt;
+use std::path::Path;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use tokio::io::AsyncRead;
+use vocab::{ArtifactKind, ArtifactRef, Digest, RunId};
+
+/// A stream of bytes to read.
+pub type ByteStream = Pin<Box<dyn AsyncRead + Send>>;
+
+/// Who keeps an artifact alive.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HoldOwner {
+    /// A run, until it is pruned.
+    Run(RunId),
+    /// An entry of the cache, by its key.
+    Memo(Digest),
+}
+
+impl fmt::Display for HoldOwner {
+    /// `run:ID` or `memo:DIGEST`: the form in rows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(run) => write!(f, "run:{run}"),
+            Self::Memo(key) => write!(f, "memo:{key}"),
+        }
+    }
+}
+
+/// Why the content store refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtifactError {
+    /// It is not there (any more).
+    #[error("the content store has no {0}")]
+    Missing(Digest),
+    /// The content is not what its kind promises (a hostile tar entry, a broken manifest).
+    #[error("{0}")]
+    Malformed(String),
+    /// No space is left, or a quota is reached.
+    #[error("the content store is full: {0}")]
+    Full(String),
+    /// The disk or the service failed.
+    #[error("the content store failed: {0}")]
+    Io(String),
+}
+
+/// The content store as steps see it.
+#[async_trait]
+pub trait ArtifactStore: Send + Sync {
+    /// Takes in a file; held by `owner` when it returns. The file stays where it is.
+    async fn put_file(
+        &self,
+        owner: &HoldOwner,
+        kind: ArtifactKind,
+        path: &Path,
+    ) -> Result<ArtifactRef, ArtifactError>;
+
+    /// Takes in a stream; held by `owner` when it returns. Nothing remains of a stream that breaks.
+    async fn put_stream(
+        &self,
+        owner: &HoldOwner,
+        kind: ArtifactKind,
+        stream: ByteStream,
+    ) -> Result<ArtifactRef, ArtifactError>;
+
+    /// Opens the content; for an image, its manifest.
+    async fn open(&self, artifact: &ArtifactRef) -> Result<ByteStream, ArtifactError>;
+
+    /// Puts the artifact at `target`, which must not exist: a tree as a folder, an image as an OCI image layout,
+    /// anything else as a file. By reflink or copy, never by hard link. Half-done work is removed on error.
+    async fn materialize(&self, artifact: &ArtifactRef, target: &Path) -> Result<(), ArtifactError>;
+
+    /// Keeps the artifact (an image with config, layers and children) for `owner`. Fails when any part is gone.
+    async fn hold(&self, owner: &HoldOwner, artifact: &ArtifactRef) -> Result<(), ArtifactError>;
+
+    /// Gives up everything that `owner` holds.
+    async fn release(&self, owner: &HoldOwner) -> Result<(), ArtifactError>;
+}

@@ -1,0 +1,139 @@
+//! Projects, the deliveries of their web hooks, and the tokens of those who call.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use vocab::{Name, ProjectId, TenantName, Timestamp};
+
+use crate::{Page, StoreError};
+
+/// A Git repository with its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Project {
+    /// The project.
+    pub id: ProjectId,
+    /// Whose it is.
+    pub tenant: TenantName,
+    /// Its name, unique within the tenant.
+    pub name: Name,
+    /// URL of the Git repository, without credentials.
+    pub url: String,
+    /// Whether the operator trusts it with the host.
+    pub trust_host: bool,
+    /// The web hook's secret, sealed: only the door that checks signatures can open it.
+    pub sealed_secret: Vec<u8>,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// A delivery of a web hook, as it came in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewDelivery {
+    /// The project whose hook was called.
+    pub project: ProjectId,
+    /// The sender's id of the delivery: a redelivery carries the same one.
+    pub delivery: String,
+    /// The sender's name of the event: `push`.
+    pub event: String,
+    /// The body, after its signature was checked.
+    pub payload: Json,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// Whether a delivery is new.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delivery {
+    /// It is; its row is durable.
+    New,
+    /// It came before; this is what became of it.
+    Seen(Box<DeliveryRow>),
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum DeliveryOutcome {
+    /// Accepted, not yet acted on.
+    Pending,
+    /// Acted on: the answer that its sender got or would have got.
+    Done {
+        /// The answer's JSON: runs that were started, diagnostics, reasons why nothing was.
+        answer: Json,
+        /// Its HTTP status.
+        status: u16,
+    },
+}
+
+/// A delivery with its outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryRow {
+    /// As it came in.
+    pub delivery: NewDelivery,
+    /// What became of it.
+    pub outcome: DeliveryOutcome,
+}
+
+/// Where projects and deliveries are kept.
+#[async_trait]
+pub trait ProjectStore: Send + Sync {
+    /// Registers a project. `Exists` when the tenant has one of that name.
+    async fn add(&self, project: Project) -> Result<(), StoreError>;
+
+    /// Replaces a project's settings.
+    async fn update(&self, project: Project) -> Result<(), StoreError>;
+
+    /// Removes a project. Its runs stay.
+    async fn remove(&self, tenant: &TenantName, name: &Name) -> Result<(), StoreError>;
+
+    /// A project by name.
+    async fn by_name(&self, tenant: &TenantName, name: &Name) -> Result<Option<Project>, StoreError>;
+
+    /// A project by id, whoever's: for the engine itself.
+    async fn by_id(&self, project: ProjectId) -> Result<Option<Project>, StoreError>;
+
+    /// A tenant's projects by name, after `after`.
+    async fn list(
+        &self,
+        tenant: &TenantName,
+        after: Option<&Name>,
+        limit: u32,
+    ) -> Result<Page<Project>, StoreError>;
+
+    /// Writes a delivery down, once.
+    async fn accept(&self, delivery: NewDelivery) -> Result<Delivery, StoreError>;
+
+    /// Writes down what became of a delivery.
+    async fn conclude(
+        &self,
+        project: ProjectId,
+        delivery: &str,
+        outcome: DeliveryOutcome,
+    ) -> Result<(), StoreError>;
+
+    /// Deliveries that are still pending, oldest first: what recovery acts on.
+    async fn pending(&self, limit: u32) -> Result<Vec<NewDelivery>, StoreError>;
+}
+
+/// A bearer token, as the database knows it: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// SHA-256 of the token, in hexadecimal. Tokens are random, so a plain hash is enough.
+    pub hash: String,
+    /// Who it stands for.
+    pub user: String,
+    /// The tenant that it may act in.
+    pub tenant: TenantName,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Where tokens are kept.
+#[async_trait]
+pub trait TokenStore: Send + Sync {
+    /// Adds a token.
+    async fn add_token(&self, token: Token) -> Result<(), StoreError>;
+
+    /// The token with that hash.
+    async fn token(&self, hash: &str) -> Result<Option<Token>, StoreError>;
+}

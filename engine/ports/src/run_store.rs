@@ -1,0 +1,224 @@
+//! Truth about runs: events, and the rows made from them, in one transaction.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use vocab::{
+    Compensation, Digest, Inputs, Outputs, ProjectId, RunId, RunStatus, StepPath, StepStatus, TenantName,
+    Timestamp, WorkerId,
+};
+
+use crate::{EffectRecord, MemoEntry, MemoKey, StoreError};
+
+/// An event as it is stored. What it means is the engine core's business.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// Its place in the run, from 1 without gaps.
+    pub seq: u64,
+    /// When it was decided. Never earlier than the event before it.
+    pub at: Timestamp,
+    /// What happened: `attempt_started`.
+    pub kind: String,
+    /// Version of the payload's form.
+    pub v: u32,
+    /// The rest.
+    pub payload: Json,
+}
+
+/// A run as lists and pages show it: made from its events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// The run.
+    pub id: RunId,
+    /// Whose it is.
+    pub tenant: TenantName,
+    /// The project that it belongs to; none for a run of a local file.
+    pub project: Option<ProjectId>,
+    /// Name of its workflow.
+    pub workflow: String,
+    /// Digest of its plan.
+    pub plan: Digest,
+    /// What started it: kind, ref, commit, actor.
+    pub trigger: Json,
+    /// Its inputs, resolved.
+    pub inputs: Inputs,
+    /// Where it is.
+    pub status: RunStatus,
+    /// How its unwinding went.
+    pub compensation: Compensation,
+    /// Its outputs, once it succeeded.
+    pub outputs: Outputs,
+    /// Why it did not succeed, in a sentence.
+    pub error: Option<String>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Sequence number of its newest event.
+    pub seq: u64,
+}
+
+/// A step instance as lists and pages show it: made from events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRow {
+    /// The run.
+    pub run: RunId,
+    /// The step instance.
+    pub path: StepPath,
+    /// Its place in the workflow, for display.
+    pub position: u32,
+    /// The action that it uses.
+    pub action: String,
+    /// Where it is.
+    pub status: StepStatus,
+    /// Attempts that were started.
+    pub attempts: u32,
+    /// Whether its outputs came from the cache.
+    pub cached: bool,
+    /// Its outputs.
+    pub outputs: Outputs,
+    /// Why it did not succeed: `{class, message, help}`.
+    pub error: Option<Json>,
+    /// When it became ready.
+    pub ready_at: Option<Timestamp>,
+    /// When its first attempt started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// Who executes an attempt, and until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The run.
+    pub run: RunId,
+    /// The step instance.
+    pub path: StepPath,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// The worker.
+    pub worker: WorkerId,
+    /// Fencing token: the sequence number of the event that granted the lease.
+    pub token: u64,
+    /// When it ends unless it is renewed.
+    pub expires_at: Timestamp,
+}
+
+/// A change of a lease within a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseChange {
+    /// Granted or renewed.
+    Grant(Lease),
+    /// Given up. The row must still carry this token.
+    Drop {
+        /// The step instance.
+        path: StepPath,
+        /// The token that the row must carry.
+        token: u64,
+    },
+}
+
+/// Events of one run with all that follows from them: all or nothing.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// The run as it is after the events; its `seq` is the last event's.
+    pub run: RunRow,
+    /// Sequence number of the run's newest event before these; 0 for a new run.
+    pub expected_seq: u64,
+    /// The events, in order.
+    pub events: Vec<EventRecord>,
+    /// Step rows that changed.
+    pub steps: Vec<StepRow>,
+    /// Effects that changed.
+    pub effects: Vec<EffectRecord>,
+    /// Leases that changed.
+    pub leases: Vec<LeaseChange>,
+    /// Outputs for the cache. An entry that is there already stays.
+    pub memos: Vec<MemoEntry>,
+}
+
+/// A run to be created.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// Its first events and rows; `expected_seq` is 0.
+    pub commit: Commit,
+    /// The plan in JSON; equal plans share a row, by `commit.run.plan`.
+    pub plan: Json,
+    /// The delivery that asks for this run, and the workflow's file: the same pair never creates a second run.
+    pub origin: Option<(String, String)>,
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only those of this project.
+    pub project: Option<ProjectId>,
+    /// Only those with this status.
+    pub status: Option<RunStatus>,
+    /// Only those older than this one.
+    pub before: Option<RunId>,
+}
+
+/// A part of a list, and whether more follows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The items, newest first where nothing else is said.
+    pub items: Vec<T>,
+    /// Whether more follows.
+    pub more: bool,
+}
+
+/// Where runs are kept. Every call is durable when it returns.
+#[async_trait]
+pub trait RunStore: Send + Sync {
+    /// Creates a run. With an `origin` that created one before: that run's id, and nothing is written.
+    async fn create(&self, run: NewRun) -> Result<RunId, StoreError>;
+
+    /// Appends events and writes rows in one transaction. `Conflict` when `expected_seq` is not the row's.
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
+
+    /// Events of a run after `after`, at most `limit`, in order.
+    async fn events(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<EventRecord>, StoreError>;
+
+    /// The plan of that digest.
+    async fn plan(&self, digest: &Digest) -> Result<Json, StoreError>;
+
+    /// Runs that have not ended, oldest first: what recovery loads.
+    async fn unfinished(&self) -> Result<Vec<RunId>, StoreError>;
+
+    /// A run, if it is this tenant's.
+    async fn run(&self, tenant: &TenantName, run: RunId) -> Result<Option<RunRow>, StoreError>;
+
+    /// A run, whoever's: for the engine itself.
+    async fn run_any_tenant(&self, run: RunId) -> Result<Option<RunRow>, StoreError>;
+
+    /// Runs of a tenant, newest first.
+    async fn runs(
+        &self,
+        tenant: &TenantName,
+        filter: RunFilter,
+        limit: u32,
+    ) -> Result<Page<RunRow>, StoreError>;
+
+    /// The steps of a run, by position and path.
+    async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError>;
+
+    /// The effects of a run, in journal order.
+    async fn effects(&self, run: RunId) -> Result<Vec<EffectRecord>, StoreError>;
+
+    /// Leases that are held, of all runs.
+    async fn leases(&self) -> Result<Vec<Lease>, StoreError>;
+
+    /// Extends the leases of a worker; those that are gone are left out of the answer.
+    async fn renew(
+        &self,
+        worker: WorkerId,
+        until: Timestamp,
+    ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError>;
+
+    /// The cached outputs of that key.
+    async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError>;
+
+    /// Forgets cached outputs, as when their artifacts are gone.
+    async fn forget_memo(&self, key: &MemoKey) -> Result<(), StoreError>;
+}

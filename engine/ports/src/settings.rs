@@ -1,0 +1,42 @@
+//! What the operator configured for steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Where packages and images are fetched from, in place of the usual hosts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MirrorMap {
+    /// Base URL of the Debian mirror. Unset: the first `deb` source of the worker itself.
+    pub apt: Option<String>,
+    /// Index URL for pip.
+    pub pypi: Option<String>,
+    /// Registry URL for npm.
+    pub npm: Option<String>,
+    /// `GOPROXY` for Go.
+    pub go: Option<String>,
+    /// Image registries: host as written → host to use.
+    pub registries: BTreeMap<String, String>,
+    /// Git hosts: URL prefix as written → URL prefix to use.
+    pub git: BTreeMap<String, String>,
+}
+
+/// What reaches tools and build containers, and never stays in an image.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepSettings {
+    /// Proxy for `http:` URLs.
+    pub http_proxy: Option<String>,
+    /// Proxy for `https:` URLs.
+    pub https_proxy: Option<String>,
+    /// Hosts that are reached without a proxy, comma-separated.
+    pub no_proxy: Option<String>,
+    /// A PEM file with the authorities to trust besides the system's.
+    pub ca_bundle: Option<PathBuf>,
+    /// Mirrors.
+    pub mirrors: MirrorMap,
+    /// Folders below which `file://` repositories may lie.
+    pub git_roots: Vec<PathBuf>,
+}
