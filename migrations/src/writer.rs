@@ -1,0 +1,179 @@
+//! The one task that writes: a bounded queue, a savepoint for each job, one COMMIT for each batch.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::job::{Job, Ticket, Work};
+use crate::{Error, Fault, connect};
+
+/// The handle of the writing task.
+pub(crate) struct Writer {
+    path: PathBuf,
+    queue: mpsc::Sender<Box<dyn Job>>,
+    closing: Arc<Notify>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the task. At most `queue` jobs wait, and at most as many share a commit.
+    pub(crate) fn start(connection: SqliteConnection, path: PathBuf, queue: usize) -> Self {
+        let bound = queue.max(1);
+        let (sender, jobs) = mpsc::channel(bound);
+        let closing = Arc::new(Notify::new());
+        let turn = Turn { connection: Some(connection), path: path.clone(), jobs, bound, halted: None };
+        let task = tokio::spawn(turn.run(Arc::clone(&closing)));
+        Self { path, queue: sender, closing, task: Mutex::new(Some(task)) }
+    }
+
+    pub(crate) async fn write<T, E, J>(&self, job: J) -> Result<T, E>
+    where
+        J: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let closed = || E::from(Error::Closed { path: self.path.clone() });
+        let (ticket, answer) = Ticket::new(job);
+        self.queue.send(Box::new(ticket)).await.map_err(|_| closed())?;
+        answer.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Refuses new jobs, finishes the queued ones and closes the connection.
+    pub(crate) async fn close(&self) {
+        self.closing.notify_one();
+        if let Some(task) = self.task.lock().await.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(path = %self.path.display(), %error, "the database's writer ended early");
+        }
+    }
+}
+
+/// The state of the writing task.
+struct Turn {
+    /// `None` after a failed batch: the next one opens a fresh connection, whose state is known.
+    connection: Option<SqliteConnection>,
+    path: PathBuf,
+    jobs: mpsc::Receiver<Box<dyn Job>>,
+    bound: usize,
+    /// Why nothing is written any more.
+    halted: Option<Error>,
+}
+
+/// Where a batch stopped. None of its jobs is on the disk.
+enum Stop {
+    /// The connection, or the beginning of the transaction, failed.
+    Begin(sqlx::Error),
+    /// A job's savepoint could not be ended: the database had given up the whole transaction.
+    Lost(sqlx::Error),
+    /// The commit failed.
+    Commit(sqlx::Error),
+}
+
+impl Turn {
+    async fn run(mut self, closing: Arc<Notify>) {
+        let mut open = true;
+        loop {
+            let first = tokio::select! {
+                biased;
+                () = closing.notified(), if open => {
+                    self.jobs.close();
+                    open = false;
+                    continue;
+                }
+                job = self.jobs.recv() => job,
+            };
+            let Some(first) = first else { break };
+            self.batch(first).await;
+        }
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(path = %self.path.display(), %error, "the database did not close cleanly");
+        }
+    }
+
+    /// Runs `first` and what waits behind it, commits, and answers everyone.
+    async fn batch(&mut self, first: Box<dyn Job>) {
+        if let Some(halted) = &self.halted {
+            return first.settle(Err(halted.clone()));
+        }
+        let mut ran = vec![first];
+        let outcome = match self.attempt(&mut ran).await {
+            Ok(()) => Ok(()),
+            Err(stop) => {
+                let error = self.explain(stop, ran.len());
+                tracing::error!(%error, "a batch of writes was not committed");
+                self.reset().await;
+                Err(error)
+            }
+        };
+        for job in ran {
+            job.settle(outcome.clone());
+        }
+    }
+
+    async fn attempt(&mut self, ran: &mut Vec<Box<dyn Job>>) -> Result<(), Stop> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            empty => empty.insert(connect::writer(&self.path).await.map_err(Stop::Begin)?),
+        };
+        execute(connection, "BEGIN IMMEDIATE").await.map_err(Stop::Begin)?;
+        while let Some(job) = ran.last_mut() {
+            in_savepoint(connection, &self.path, job.as_mut()).await.map_err(Stop::Lost)?;
+            if ran.len() == self.bound {
+                break;
+            }
+            let Ok(next) = self.jobs.try_recv() else { break };
+            ran.push(next);
+        }
+        execute(connection, "COMMIT").await.map_err(Stop::Commit)
+    }
+
+    fn explain(&mut self, stop: Stop, jobs: usize) -> Error {
+        let path = self.path.clone();
+        match stop {
+            Stop::Begin(source) => {
+                Error::Statement { path, fault: Fault::of(&source), source: Arc::new(source) }
+            }
+            Stop::Lost(source) => Error::Lost { path, jobs, source: Arc::new(source) },
+            Stop::Commit(source) if Fault::of(&source) == Fault::Device => {
+                let error = Error::Halted { path, source: Arc::new(source) };
+                self.halted = Some(error.clone());
+                error
+            }
+            Stop::Commit(source) => {
+                Error::Commit { path, jobs, fault: Fault::of(&source), source: Arc::new(source) }
+            }
+        }
+    }
+
+    /// Drops what a failed batch left in the connection.
+    async fn reset(&mut self) {
+        if let Some(mut connection) = self.connection.take() {
+            // Both may fail on a connection that is broken already; closing it rolls back in any case.
+            let _ = execute(&mut connection, "ROLLBACK").await;
+            let _ = connection.close().await;
+        }
+    }
+}
+
+/// Runs one job; its writes stay only when it succeeds.
+async fn in_savepoint(
+    connection: &mut SqliteConnection,
+    path: &Path,
+    job: &mut dyn Job,
+) -> Result<(), sqlx::Error> {
+    execute(connection, "SAVEPOINT job").await?;
+    if !job.run(connection, path).await {
+        execute(connection, "ROLLBACK TO job").await?;
+    }
+    execute(connection, "RELEASE job").await
+}
+
+async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
