@@ -2,6 +2,8 @@
 //!
 //! After a new migration: `UPDATE=1 cargo test -p migrations --test schema`, and commit the dump beside it.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
+
 use std::path::Path;
 
 use migrations::{Database, Options, Schema};
@@ -39,4 +41,23 @@ async fn the_engine_schema_is_the_committed_one() {
 #[tokio::test]
 async fn the_registry_schema_is_the_committed_one() {
     holds(Schema::Registry).await;
+}
+
+#[tokio::test]
+async fn columns_have_only_types_that_postgresql_reads_the_same() {
+    for schema in [Schema::Engine, Schema::Registry] {
+        let folder = tempfile::tempdir().unwrap();
+        let database =
+            Database::open(folder.path().join("test.db"), schema, Options::default()).await.unwrap();
+        let odd: Vec<String> = sqlx::query_scalar(
+            "SELECT t.name || '.' || c.name || ' ' || c.type \
+             FROM sqlite_schema t JOIN pragma_table_info(t.name) c \
+             WHERE t.type = 'table' AND c.type NOT IN ('BIGINT', 'TEXT', 'BLOB')",
+        )
+        .fetch_all(database.reads())
+        .await
+        .unwrap();
+        assert_eq!(odd, Vec::<String>::new(), "{}", schema.name());
+        database.close().await;
+    }
 }

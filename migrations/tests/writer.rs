@@ -1,5 +1,7 @@
 //! What a caller of [`Database::write`] may count on.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
+
 use std::path::Path;
 use std::time::Duration;
 
