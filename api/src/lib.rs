@@ -1,1 +1,10 @@
-//! image-factory
+//! The doors of Image Factory: configuration, identity, REST, webhook, events, command line; and the only place
+//! where the parts are wired together.
+
+pub mod config;
+pub mod data;
+mod filters;
+mod problem;
+mod rejection;
+mod reply;
+mod serve;

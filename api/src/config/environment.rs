@@ -1,0 +1,61 @@
+//! The environment of the process, read once: the only place that reads it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What every variable of the factory begins with.
+pub(super) const PREFIX: &str = "IMAGE_FACTORY_";
+
+/// Variables that belong to a client or to the start, not to the table of settings.
+pub(super) const OTHERS: &[(&str, &str)] = &[
+    ("IMAGE_FACTORY_CONFIG", "The configuration file, like `--config`."),
+    ("IMAGE_FACTORY_SERVER", "URL of the server that client commands talk to, like `--server`."),
+    (
+        "IMAGE_FACTORY_TOKEN",
+        "Token that client commands show to the server; else `admin.token` of the data folder.",
+    ),
+];
+
+/// Variables as they were when the process started. Those that are not UTF-8 are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// The environment of this process.
+    #[expect(clippy::disallowed_methods, reason = "the one home of the process environment")]
+    pub fn of_process() -> Self {
+        // `vars` would panic at a variable that is not UTF-8, and anybody may set one.
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        )
+    }
+
+    /// The variable, unless it is unset or empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The factory's own variables that are set, by name.
+    pub(super) fn own(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .filter(|(name, _)| name.starts_with(PREFIX))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Where state lives when nobody says otherwise: `$XDG_STATE_HOME/image-factory`, by default below
+    /// `~/.local/state`.
+    pub(super) fn state_folder(&self) -> Option<PathBuf> {
+        let absolute = |name| self.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
+        Some(base.join("image-factory"))
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}

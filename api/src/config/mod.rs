@@ -1,0 +1,18 @@
+//! Configuration: defaults < file < environment < flags, each value with its origin, unknown keys refused.
+
+mod check;
+mod environment;
+mod error;
+mod file;
+mod model;
+mod reference;
+mod resolve;
+mod table;
+mod value;
+
+pub use environment::Environment;
+pub use error::ConfigError;
+pub use model::{Config, LogConfig, LogFormat, TlsConfig};
+pub use reference::reference;
+pub use resolve::{Flags, Origin, Resolved, Shown, resolve};
+pub use table::{Kind, Setting, settings};

@@ -1,0 +1,63 @@
+//! The configuration, typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use engine_ports::StepSettings;
+use serde::Deserialize;
+use vocab::Limits;
+
+/// What is in force. Each field's meaning stands in the table of settings.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of databases, blobs, logs and work.
+    pub data_dir: PathBuf,
+    /// Address to serve on.
+    pub listen: SocketAddr,
+    /// Whether an address that is not loopback may go without TLS.
+    pub insecure: bool,
+    /// URL under which others reach the server.
+    pub external_url: Option<String>,
+    /// Certificate and key.
+    #[serde(default)]
+    pub tls: TlsConfig,
+    /// What is logged and how.
+    pub log: LogConfig,
+    /// What reaches tools and build containers.
+    #[serde(default)]
+    pub steps: StepSettings,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Files of the server's identity; both or neither.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Certificate with its chain, PEM.
+    pub cert: Option<PathBuf>,
+    /// Private key, PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// The server's own log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// A level, or filters by module.
+    pub level: String,
+    /// Its form.
+    pub format: LogFormat,
+}
+
+/// The form of the server's log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

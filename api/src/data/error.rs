@@ -1,0 +1,69 @@
+//! What can be wrong with a data folder.
+
+use std::path::PathBuf;
+
+use super::Holder;
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file or folder cannot be made, read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process works in the folder.
+    #[error("the data folder {} is in use{}", path.display(), holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// Who works in it, where that could be read.
+        holder: Option<Holder>,
+    },
+    /// A file that holds a secret does not hold one.
+    #[error("{} does not hold what it should: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file with a secret can be read by others.
+    #[error("{} can be read by others (mode {mode:o}); run `chmod 600` on it, and replace the secret if anybody may have seen it", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    NoRandomness(String),
+}
+
+impl DataError {
+    /// What to do about it, where there is something to say.
+    pub fn help(&self) -> Option<String> {
+        match self {
+            Self::InUse { holder: Some(holder), path } if holder.url.is_some() => Some(format!(
+                "talk to it with `image-factory runs list --data-dir {0}`, stop it, or choose another folder with --data-dir",
+                path.display()
+            )),
+            Self::InUse { .. } => {
+                Some("wait until it has ended, or choose another folder with --data-dir".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Turns an I/O error into one that names the action and the path.
+pub(super) fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> DataError {
+    let path = path.to_owned();
+    move |source| DataError::Io { action, path, source }
+}

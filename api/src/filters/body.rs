@@ -1,0 +1,96 @@
+//! Bodies with a bound that holds for streams too: a body without a length is counted as it comes.
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures::{Stream, StreamExt as _};
+use serde::de::DeserializeOwned;
+use warp::http::HeaderMap;
+use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use warp::{Filter, Rejection};
+
+use crate::problem::{Problem, ProblemKind};
+use crate::rejection::reject;
+
+/// The whole body, at most `limit` bytes.
+pub(crate) fn bytes(limit: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Clone + Send + Sync {
+    warp::header::headers_cloned().and(warp::body::stream()).and_then(
+        move |headers: HeaderMap, body| async move { collect(&headers, body, limit).await.map_err(reject) },
+    )
+}
+
+/// The body as JSON of a type, at most `limit` bytes. Unknown keys are refused by the type.
+pub(crate) fn json<T: DeserializeOwned + Send>(
+    limit: u64,
+) -> impl Filter<Extract = (T,), Error = Rejection> + Clone + Send + Sync {
+    warp::header::headers_cloned().and(bytes(limit)).and_then(
+        move |headers: HeaderMap, body: Bytes| async move { read_json(&headers, &body).map_err(reject) },
+    )
+}
+
+fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    // A form of another site can post text, not JSON: asking for the type keeps browsers from being used.
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::new(
+            ProblemKind::UnsupportedType,
+            format!("the body must be `application/json`, not `{essence}`"),
+        ));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::new(ProblemKind::BadRequest, format!("the body is not what this path takes: {error}"))
+    })
+}
+
+async fn collect<B: Buf>(
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    limit: u64,
+) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(ProblemKind::TooLarge, format!("at most {limit} bytes are taken here"));
+    let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut collected = BytesMut::new();
+    let mut body = std::pin::pin!(body);
+    while let Some(chunk) = body.next().await {
+        let mut chunk = chunk
+            .map_err(|error| Problem::new(ProblemKind::BadRequest, format!("the body broke off: {error}")))?;
+        if (collected.len() + chunk.remaining()) as u64 > limit {
+            return Err(too_large());
+        }
+        while chunk.has_remaining() {
+            let part = chunk.chunk();
+            collected.extend_from_slice(part);
+            let length = part.len();
+            chunk.advance(length);
+        }
+    }
+    Ok(collected.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn take(limit: u64, chunks: &[&'static str]) -> Result<Bytes, Problem> {
+        let stream =
+            futures::stream::iter(chunks.iter().map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))));
+        collect(&HeaderMap::new(), stream, limit).await
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_a_length_is_cut_at_the_limit() {
+        assert_eq!(take(6, &["abc", "def"]).await.unwrap(), "abcdef");
+        assert_eq!(take(5, &["abc", "def"]).await.unwrap_err().kind, ProblemKind::TooLarge);
+    }
+
+    #[test]
+    fn only_json_is_read_as_json() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(read_json::<u8>(&headers, b"1").unwrap_err().kind, ProblemKind::UnsupportedType);
+        headers.insert(CONTENT_TYPE, "application/json; charset=utf-8".parse().unwrap());
+        assert_eq!(read_json::<u8>(&headers, b"1").unwrap(), 1);
+        assert_eq!(read_json::<u8>(&headers, b"x").unwrap_err().kind, ProblemKind::BadRequest);
+    }
+}

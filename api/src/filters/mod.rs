@@ -1,0 +1,9 @@
+//! Filters that several routes share.
+
+mod auth;
+mod body;
+mod request_id;
+
+pub(crate) use auth::{Caller, Tokens, caller};
+pub(crate) use body::{bytes, json};
+pub(crate) use request_id::request_id;

@@ -1,0 +1,120 @@
+//! Accepts connections, a bounded number at once, and lets them finish at the end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::{Edge, Identity, ServeError};
+
+/// Connections at once; one more waits in the system's queue.
+const MOST_CONNECTIONS: usize = 2048;
+/// Time for a TLS handshake, and for the head of a request.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Time for answers under way once the server ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// Pause after an accept that failed, as when no file descriptor is left.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// A bound address.
+pub(crate) struct Listener {
+    inner: TcpListener,
+    /// What it is bound to, with the port that port 0 became.
+    pub(crate) address: SocketAddr,
+}
+
+impl Listener {
+    pub(crate) async fn bind(address: SocketAddr) -> Result<Self, ServeError> {
+        let fail = |source| ServeError::Bind { address, source };
+        let inner = TcpListener::bind(address).await.map_err(fail)?;
+        let address = inner.local_addr().map_err(fail)?;
+        Ok(Self { inner, address })
+    }
+}
+
+/// Serves until `stop`, then lets answers under way finish for a short time.
+pub(crate) async fn serve(
+    listener: Listener,
+    identity: Option<Arc<Identity>>,
+    edge: Edge,
+    stop: CancellationToken,
+) {
+    let graceful = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&listener.inner, &slots) => accepted,
+        };
+        match accepted {
+            Ok((stream, permit)) => {
+                let (identity, edge, watcher) = (identity.clone(), edge.clone(), graceful.watcher());
+                tokio::spawn(connection(stream, identity, edge, watcher, permit));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(BREATH).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not end in time and were cut");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> Result<(TcpStream, Option<OwnedSemaphorePermit>), std::io::Error> {
+    // The semaphore is never closed, so there is always a permit in the end.
+    let permit = Arc::clone(slots).acquire_owned().await.ok();
+    let (stream, _) = listener.accept().await?;
+    // Small answers go out at once.
+    stream.set_nodelay(true)?;
+    Ok((stream, permit))
+}
+
+async fn connection(
+    stream: TcpStream,
+    identity: Option<Arc<Identity>>,
+    edge: Edge,
+    watcher: Watcher,
+    _permit: Option<OwnedSemaphorePermit>,
+) {
+    match identity {
+        None => exchange(stream, edge, watcher).await,
+        Some(identity) => {
+            let handshake = TlsAcceptor::from(identity.current()).accept(stream);
+            match tokio::time::timeout(PATIENCE, handshake).await {
+                Ok(Ok(stream)) => exchange(stream, edge, watcher).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            }
+        }
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    edge: Edge,
+    watcher: Watcher,
+) {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    let service = service_fn(move |request| edge.clone().answer(request));
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

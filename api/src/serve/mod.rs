@@ -1,0 +1,13 @@
+//! The listener: one address for API and registry, TLS, and an orderly end.
+
+mod edge;
+mod error;
+mod listener;
+mod signals;
+mod tls;
+
+pub(crate) use edge::{Edge, Routes, complete};
+pub use error::ServeError;
+pub(crate) use listener::{Listener, serve};
+pub(crate) use signals::Signals;
+pub(crate) use tls::Identity;
