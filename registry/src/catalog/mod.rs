@@ -1,0 +1,18 @@
+//! The catalog: which repository holds which manifests, blobs and tags. A blob or manifest that is in the store is
+//! visible only through a repository that links to it.
+
+mod blobs;
+mod event;
+mod manifests;
+mod open;
+mod publish;
+mod referrers;
+mod repositories;
+mod tags;
+
+pub use event::Event;
+pub use manifests::{Push, Pushed, Resolved};
+pub(crate) use blobs::link_blob;
+pub use open::Catalog;
+pub use referrers::Referrers;
+pub use tags::{Expect, TagMove, TagMoveRecord};

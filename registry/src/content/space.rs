@@ -1,0 +1,50 @@
+//! Whether there is room for more content: asked before and while bytes arrive.
+
+use std::path::PathBuf;
+
+use nix::sys::statvfs::statvfs;
+
+/// Decides whether more bytes may be stored. Called from blocking code, about once for each mebibyte.
+pub trait Admission: Send + Sync {
+    /// Whether `bytes` more may be written now.
+    ///
+    /// # Errors
+    /// Which bound is met and what to do about it, as a sentence.
+    fn admit(&self, bytes: u64) -> Result<(), String>;
+}
+
+/// Admits everything that fits on the disk.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unbounded;
+
+impl Admission for Unbounded {
+    fn admit(&self, _bytes: u64) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Keeps some space of a file system free. `Limits::free_bytes`.
+#[derive(Debug, Clone)]
+pub struct FreeSpace {
+    /// A folder on the file system.
+    pub folder: PathBuf,
+    /// Bytes that stay free.
+    pub floor: u64,
+}
+
+impl Admission for FreeSpace {
+    fn admit(&self, bytes: u64) -> Result<(), String> {
+        let found = statvfs(&self.folder)
+            .map_err(|error| format!("cannot ask for the free space of {}: {error}", self.folder.display()))?;
+        let free = found.blocks_available().saturating_mul(found.fragment_size());
+        if free.saturating_sub(bytes) >= self.floor {
+            Ok(())
+        } else {
+            Err(format!(
+                "{} has {free} bytes free and {} stay free; delete old runs or raise the disk, then try again",
+                self.folder.display(),
+                self.floor
+            ))
+        }
+    }
+}
