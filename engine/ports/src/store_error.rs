@@ -30,6 +30,14 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What was to be written contradicts itself: a fault of the caller, and nothing was written.
+    #[error("the {what} does not hold together: {reason}")]
+    Malformed {
+        /// What was to be written.
+        what: String,
+        /// The contradiction.
+        reason: String,
+    },
     /// No space is left.
     #[error("the database has no space left: {0}")]
     Full(String),

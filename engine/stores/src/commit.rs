@@ -1,0 +1,103 @@
+//! What a commit must satisfy before any store touches a row: the part that needs no database.
+
+use std::fmt;
+
+use engine_ports::{Commit, Lease, LeaseChange, NewRun, StoreError};
+use vocab::{RunId, StepPath};
+
+/// What a change of a lease means for its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeaseMove<'a> {
+    /// An event of this commit grants it: it replaces whatever the row held.
+    Grant(&'a Lease),
+    /// An earlier event granted it: the row must still carry its token, or the step has a new owner.
+    Renew(&'a Lease),
+    /// Given up: the row must still carry this token.
+    Drop(&'a StepPath, u64),
+}
+
+impl<'a> LeaseMove<'a> {
+    /// Reads the meaning out of the token, which is the number of the event that granted the lease.
+    pub(crate) fn of(commit: &Commit, change: &'a LeaseChange) -> Self {
+        match change {
+            LeaseChange::Grant(lease) if lease.token > commit.expected_seq => Self::Grant(lease),
+            LeaseChange::Grant(lease) => Self::Renew(lease),
+            LeaseChange::Drop { path, token } => Self::Drop(path, *token),
+        }
+    }
+}
+
+/// Refuses a commit that contradicts itself: a gap in its events, or a row of another run.
+pub(crate) fn check(commit: &Commit) -> Result<(), StoreError> {
+    let run = &commit.run;
+    let fail =
+        |reason: String| Err(StoreError::Malformed { what: format!("commit of run {}", run.id), reason });
+    for (seq, event) in (commit.expected_seq + 1..).zip(&commit.events) {
+        if event.seq != seq {
+            return fail(format!("event {} stands where event {seq} is due", event.seq));
+        }
+    }
+    let last = commit.expected_seq + commit.events.len() as u64;
+    if run.seq != last {
+        return fail(format!("its run is at event {} but its events end at {last}", run.seq));
+    }
+    let strangers = commit
+        .steps
+        .iter()
+        .map(|step| step.run)
+        .chain(commit.effects.iter().map(|effect| effect.key.run))
+        .chain(commit.memos.iter().map(|memo| memo.run))
+        .chain(commit.leases.iter().filter_map(granted).map(|lease| lease.run));
+    for stranger in strangers {
+        if stranger != run.id {
+            return fail(format!("it holds a row of run {stranger}"));
+        }
+    }
+    if let Some(memo) = commit.memos.iter().find(|memo| memo.key.tenant != run.tenant) {
+        return fail(format!("it fills the cache of tenant `{}`", memo.key.tenant));
+    }
+    if let Some(lease) = commit.leases.iter().filter_map(granted).find(|lease| lease.token > last) {
+        return fail(format!(
+            "the lease of `{}` names event {}, which is not there yet",
+            lease.path, lease.token
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a new run that is not new, and what [`check`] refuses.
+pub(crate) fn check_new(new: &NewRun) -> Result<(), StoreError> {
+    if new.commit.expected_seq != 0 {
+        return Err(StoreError::Malformed {
+            what: format!("new run {}", new.commit.run.id),
+            reason: format!("it expects {} earlier events", new.commit.expected_seq),
+        });
+    }
+    check(&new.commit)
+}
+
+const fn granted(change: &LeaseChange) -> Option<&Lease> {
+    match change {
+        LeaseChange::Grant(lease) => Some(lease),
+        LeaseChange::Drop { .. } => None,
+    }
+}
+
+/// The answer when somebody else wrote first.
+pub(crate) fn conflict(run: RunId, expected: u64, found: u64) -> StoreError {
+    StoreError::Conflict {
+        what: format!("run {run}"),
+        expected: format!("event {expected}"),
+        found: format!("event {found}"),
+    }
+}
+
+/// The answer to an attempt whose lease has a new owner.
+pub(crate) fn fenced(run: RunId, path: &dyn fmt::Display) -> StoreError {
+    StoreError::Fenced(format!("step `{path}` of run {run}"))
+}
+
+/// The answer when a run is not there.
+pub(crate) fn no_run(run: RunId) -> StoreError {
+    StoreError::Missing(format!("run {run}"))
+}

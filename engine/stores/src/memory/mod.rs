@@ -1,0 +1,10 @@
+//! The stores in memory: for simulations and for tests that need no disk. Nothing survives the process.
+
+mod projects;
+mod rows;
+mod runs;
+mod tokens;
+
+pub use projects::MemoryProjectStore;
+pub use runs::MemoryRunStore;
+pub use tokens::MemoryTokenStore;

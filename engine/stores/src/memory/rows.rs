@@ -1,0 +1,142 @@
+//! Rows of runs in maps, with the same rules as the tables: all of a commit or nothing.
+
+use std::collections::BTreeMap;
+
+use engine_ports::{
+    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, RunRow, StepRow, StoreError,
+};
+use serde_json::Value as Json;
+use vocab::{Digest, ProjectId, RunId, StepPath, TenantName};
+
+use crate::commit::{LeaseMove, check, check_new, conflict, fenced, no_run};
+
+/// Tenant, project, delivery and file: what asked for a run.
+type Origin = (TenantName, Option<ProjectId>, String, String);
+
+/// Everything about runs.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) runs: BTreeMap<RunId, History>,
+    pub(super) plans: BTreeMap<Digest, Json>,
+    pub(super) leases: BTreeMap<(RunId, StepPath), Lease>,
+    pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
+    origins: BTreeMap<Origin, RunId>,
+}
+
+/// A run with what hangs on it.
+#[derive(Debug)]
+pub(super) struct History {
+    pub(super) row: RunRow,
+    pub(super) events: Vec<EventRecord>,
+    pub(super) steps: BTreeMap<StepPath, StepRow>,
+    pub(super) effects: BTreeMap<(StepPath, String), EffectRecord>,
+}
+
+impl Rows {
+    /// Adds a run, or finds the one that the same origin started.
+    pub(super) fn create(&mut self, new: NewRun) -> Result<RunId, StoreError> {
+        check_new(&new)?;
+        let row = &new.commit.run;
+        let id = row.id;
+        let origin = new.origin.map(|(delivery, file)| (row.tenant.clone(), row.project, delivery, file));
+        if let Some(earlier) = origin.as_ref().and_then(|origin| self.origins.get(origin)) {
+            return Ok(*earlier);
+        }
+        if let Some(taken) = self.runs.get(&id) {
+            return Err(conflict(id, 0, taken.row.seq));
+        }
+        let leases = self.moved_leases(&new.commit)?;
+        self.plans.entry(row.plan.clone()).or_insert(new.plan);
+        self.origins.extend(origin.map(|origin| (origin, id)));
+        let history = History {
+            row: row.clone(),
+            events: Vec::new(),
+            steps: BTreeMap::new(),
+            effects: BTreeMap::new(),
+        };
+        self.runs.insert(id, history);
+        self.put(new.commit, leases);
+        Ok(id)
+    }
+
+    /// Moves a run on.
+    pub(super) fn commit(&mut self, commit: Commit) -> Result<(), StoreError> {
+        check(&commit)?;
+        let id = commit.run.id;
+        let found = self.runs.get(&id).ok_or_else(|| no_run(id))?;
+        if found.row.seq != commit.expected_seq {
+            return Err(conflict(id, commit.expected_seq, found.row.seq));
+        }
+        if found.row.tenant != commit.run.tenant {
+            return Err(no_run(id));
+        }
+        let leases = self.moved_leases(&commit)?;
+        self.put(commit, leases);
+        Ok(())
+    }
+
+    /// The leases that a commit touches as they are afterwards; `None` for one that was given up.
+    fn moved_leases(&self, commit: &Commit) -> Result<BTreeMap<StepPath, Option<Lease>>, StoreError> {
+        let run = commit.run.id;
+        let mut moved: BTreeMap<StepPath, Option<Lease>> = BTreeMap::new();
+        for change in &commit.leases {
+            let held = |path: &StepPath| match moved.get(path) {
+                Some(lease) => lease.as_ref(),
+                None => self.leases.get(&(run, path.clone())),
+            };
+            let (path, lease) = match LeaseMove::of(commit, change) {
+                LeaseMove::Grant(lease) => (&lease.path, Some(lease.clone())),
+                LeaseMove::Renew(lease) => {
+                    let same = held(&lease.path).is_some_and(|held| {
+                        (held.token, held.worker, held.attempt) == (lease.token, lease.worker, lease.attempt)
+                    });
+                    if !same {
+                        return Err(fenced(run, &lease.path));
+                    }
+                    (&lease.path, Some(lease.clone()))
+                }
+                LeaseMove::Drop(path, token) => {
+                    if held(path).is_none_or(|held| held.token != token) {
+                        return Err(fenced(run, path));
+                    }
+                    (path, None)
+                }
+            };
+            moved.insert(path.clone(), lease);
+        }
+        Ok(moved)
+    }
+
+    /// Writes what was checked; cannot fail.
+    fn put(&mut self, commit: Commit, leases: BTreeMap<StepPath, Option<Lease>>) {
+        let id = commit.run.id;
+        for (path, lease) in leases {
+            match lease {
+                Some(lease) => self.leases.insert((id, path), lease),
+                None => self.leases.remove(&(id, path)),
+            };
+        }
+        for memo in commit.memos {
+            self.memos.entry(memo.key.clone()).or_insert(memo);
+        }
+        if let Some(history) = self.runs.get_mut(&id) {
+            history.move_on(commit.run);
+            history.events.extend(commit.events);
+            history.steps.extend(commit.steps.into_iter().map(|step| (step.path.clone(), step)));
+            history.effects.extend(
+                commit
+                    .effects
+                    .into_iter()
+                    .map(|effect| ((effect.key.path.clone(), effect.key.name.clone()), effect)),
+            );
+        }
+    }
+}
+
+impl History {
+    /// Takes over what may change in the life of a run; who it is stays.
+    fn move_on(&mut self, to: RunRow) {
+        let RunRow { status, compensation, outputs, error, finished_at, seq, .. } = to;
+        self.row = RunRow { status, compensation, outputs, error, finished_at, seq, ..self.row.clone() };
+    }
+}

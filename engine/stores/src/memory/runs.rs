@@ -1,0 +1,127 @@
+//! The run store in memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use engine_ports::{
+    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
+    StepRow, StoreError,
+};
+use serde_json::Value as Json;
+use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
+
+use super::rows::Rows;
+
+/// Runs in memory.
+#[derive(Debug, Default)]
+pub struct MemoryRunStore {
+    rows: Mutex<Rows>,
+}
+
+impl MemoryRunStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        // Every change is checked before the first map is touched, so a panic elsewhere leaves no half of one.
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl RunStore for MemoryRunStore {
+    async fn create(&self, run: NewRun) -> Result<RunId, StoreError> {
+        self.rows().create(run)
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.rows().commit(commit)
+    }
+
+    async fn events(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<EventRecord>, StoreError> {
+        let rows = self.rows();
+        let events = rows.runs.get(&run).map_or(&[][..], |history| &history.events);
+        Ok(events.iter().filter(|event| event.seq > after).take(limit as usize).cloned().collect())
+    }
+
+    async fn plan(&self, digest: &Digest) -> Result<Json, StoreError> {
+        let missing = || StoreError::Missing(format!("plan {digest}"));
+        self.rows().plans.get(digest).cloned().ok_or_else(missing)
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RunId>, StoreError> {
+        let rows = self.rows();
+        let open = rows.runs.values().filter(|history| !history.row.status.is_terminal());
+        Ok(open.map(|history| history.row.id).collect())
+    }
+
+    async fn run(&self, tenant: &TenantName, run: RunId) -> Result<Option<RunRow>, StoreError> {
+        Ok(self.run_any_tenant(run).await?.filter(|row| row.tenant == *tenant))
+    }
+
+    async fn run_any_tenant(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
+        Ok(self.rows().runs.get(&run).map(|history| history.row.clone()))
+    }
+
+    async fn runs(
+        &self,
+        tenant: &TenantName,
+        filter: RunFilter,
+        limit: u32,
+    ) -> Result<Page<RunRow>, StoreError> {
+        let rows = self.rows();
+        let mut matching = rows.runs.values().rev().map(|history| &history.row).filter(|row| {
+            row.tenant == *tenant
+                && filter.project.is_none_or(|project| row.project == Some(project))
+                && filter.status.is_none_or(|status| row.status == status)
+                && filter.before.is_none_or(|before| row.id < before)
+        });
+        let items = matching.by_ref().take(limit as usize).cloned().collect();
+        Ok(Page { items, more: matching.next().is_some() })
+    }
+
+    async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError> {
+        let rows = self.rows();
+        let mut steps: Vec<_> =
+            rows.runs.get(&run).into_iter().flat_map(|history| history.steps.values().cloned()).collect();
+        steps.sort_by(|a, b| (a.position, &a.path).cmp(&(b.position, &b.path)));
+        Ok(steps)
+    }
+
+    async fn effects(&self, run: RunId) -> Result<Vec<EffectRecord>, StoreError> {
+        let rows = self.rows();
+        let mut effects: Vec<_> =
+            rows.runs.get(&run).into_iter().flat_map(|history| history.effects.values().cloned()).collect();
+        effects.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
+        Ok(effects)
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
+        Ok(self.rows().leases.values().cloned().collect())
+    }
+
+    async fn renew(
+        &self,
+        worker: WorkerId,
+        until: Timestamp,
+    ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError> {
+        let mut rows = self.rows();
+        let mut renewed = Vec::new();
+        for lease in rows.leases.values_mut().filter(|lease| lease.worker == worker) {
+            lease.expires_at = lease.expires_at.max(until);
+            renewed.push((lease.run, lease.path.clone(), lease.token));
+        }
+        Ok(renewed)
+    }
+
+    async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {
+        Ok(self.rows().memos.get(key).cloned())
+    }
+
+    async fn forget_memo(&self, key: &MemoKey) -> Result<(), StoreError> {
+        self.rows().memos.remove(key);
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! Deliveries of web hooks: durable before they are answered, acted on once.
+
+use engine_ports::{Delivery, DeliveryOutcome, DeliveryRow, NewDelivery, StoreError};
+use vocab::{Name, ProjectId, TenantName};
+
+use super::cells::{Table, json};
+use super::projects;
+use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+
+const TABLE: Table = Table { name: "deliveries", key: &["project", "delivery"] };
+
+const INSERT: &str = "INSERT INTO deliveries (project, delivery, tenant, event, payload, at_ms, outcome, pending) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT DO NOTHING";
+pub(super) const FIND: &str = "SELECT project, delivery, event, payload, at_ms, outcome FROM deliveries \
+     WHERE project = $1 AND delivery = $2";
+pub(super) const CONCLUDE: &str =
+    "UPDATE deliveries SET outcome = $3, pending = $4 WHERE project = $1 AND delivery = $2";
+pub(super) const PENDING: &str = "SELECT project, delivery, event, payload, at_ms FROM deliveries \
+     WHERE pending = 1 ORDER BY at_ms, project, delivery LIMIT $1";
+pub(super) const CLEAR: &str = "DELETE FROM deliveries WHERE project = \
+     (SELECT project FROM projects WHERE tenant = $1 AND name = $2)";
+
+/// Writes a delivery down, or says what became of it when it came before.
+pub(super) async fn accept(connection: &mut Connection, new: &NewDelivery) -> Result<Delivery, Failure> {
+    let tenant = projects::tenant(connection, new.project)
+        .await?
+        .ok_or_else(|| StoreError::Missing(format!("project {}", new.project)))?;
+    let done = sqlx::query(INSERT)
+        .bind(new.project.to_string())
+        .bind(&new.delivery)
+        .bind(tenant.as_str())
+        .bind(&new.event)
+        .bind(json(&new.payload)?)
+        .bind(new.at.as_millis())
+        .bind(json(&DeliveryOutcome::Pending)?)
+        .execute(&mut *connection)
+        .await?;
+    if done.rows_affected() == 1 {
+        return Ok(Delivery::New);
+    }
+    let row =
+        sqlx::query(FIND).bind(new.project.to_string()).bind(&new.delivery).fetch_one(connection).await?;
+    let outcome = TABLE.cells(&row).json("outcome")?;
+    Ok(Delivery::Seen(Box::new(DeliveryRow { delivery: read(&row)?, outcome })))
+}
+
+/// Writes down what became of a delivery.
+pub(super) async fn conclude(
+    connection: &mut Connection,
+    project: ProjectId,
+    delivery: &str,
+    outcome: &DeliveryOutcome,
+) -> Result<(), Failure> {
+    let pending = matches!(outcome, DeliveryOutcome::Pending);
+    let done = sqlx::query(CONCLUDE)
+        .bind(project.to_string())
+        .bind(delivery)
+        .bind(json(outcome)?)
+        .bind(i64::from(pending))
+        .execute(connection)
+        .await?;
+    if done.rows_affected() == 1 { Ok(()) } else { Err(missing(project, delivery).into()) }
+}
+
+/// Deliveries that nobody has acted on, oldest first.
+pub(super) async fn pending(pool: &Pool, limit: u32) -> Result<Vec<NewDelivery>, Failure> {
+    let rows = sqlx::query(PENDING).bind(i64::from(limit)).fetch_all(pool).await?;
+    Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Removes all deliveries of a project.
+pub(super) async fn clear(
+    connection: &mut Connection,
+    tenant: &TenantName,
+    name: &Name,
+) -> Result<(), Failure> {
+    sqlx::query(CLEAR).bind(tenant.as_str()).bind(name.as_str()).execute(connection).await?;
+    Ok(())
+}
+
+fn missing(project: ProjectId, delivery: &str) -> StoreError {
+    StoreError::Missing(format!("delivery `{delivery}` of project {project}"))
+}
+
+fn read(row: &Row) -> Result<NewDelivery, StoreError> {
+    let cells = TABLE.cells(row);
+    Ok(NewDelivery {
+        project: cells.parse("project")?,
+        delivery: cells.get("delivery")?,
+        event: cells.get("event")?,
+        payload: cells.json("payload")?,
+        at: cells.time("at_ms")?,
+    })
+}

@@ -1,0 +1,62 @@
+//! The effect journal: what was made outside, by run, step and name.
+
+use engine_ports::{EffectKey, EffectRecord, RunRow, StoreError};
+use vocab::RunId;
+
+use super::cells::{Table, bigint, json};
+use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+
+const TABLE: Table = Table { name: "effects", key: &["run", "path", "name"] };
+
+pub(super) const PUT: &str = "INSERT INTO effects (run, path, name, tenant, action, intent, handle, state, \
+     attempt, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+     ON CONFLICT (run, path, name) DO UPDATE SET action = excluded.action, intent = excluded.intent, \
+     handle = excluded.handle, state = excluded.state, attempt = excluded.attempt, seq = excluded.seq";
+pub(super) const OF_RUN: &str = "SELECT run, path, name, action, intent, handle, state, attempt, seq \
+     FROM effects WHERE run = $1";
+
+/// Writes the effects that changed.
+pub(super) async fn put(
+    connection: &mut Connection,
+    run: &RunRow,
+    effects: &[EffectRecord],
+) -> Result<(), Failure> {
+    let id = run.id.to_string();
+    for effect in effects {
+        sqlx::query(PUT)
+            .bind(&id)
+            .bind(effect.key.path.to_string())
+            .bind(&effect.key.name)
+            .bind(run.tenant.as_str())
+            .bind(effect.action.to_string())
+            .bind(json(&effect.intent)?)
+            .bind(effect.handle.as_ref().map(json).transpose()?)
+            .bind(effect.state.name())
+            .bind(i64::from(effect.attempt))
+            .bind(bigint(effect.seq)?)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The effects of a run, in journal order.
+pub(super) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<EffectRecord>, Failure> {
+    let rows = sqlx::query(OF_RUN).bind(run.to_string()).fetch_all(pool).await?;
+    let mut effects = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    effects.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
+    Ok(effects)
+}
+
+fn read(row: &Row) -> Result<EffectRecord, StoreError> {
+    let cells = TABLE.cells(row);
+    Ok(EffectRecord {
+        key: EffectKey { run: cells.parse("run")?, path: cells.parse("path")?, name: cells.get("name")? },
+        action: cells.parse("action")?,
+        intent: cells.json("intent")?,
+        handle: cells.some_json("handle")?,
+        state: cells.parse("state")?,
+        attempt: cells.number("attempt")?,
+        seq: cells.number("seq")?,
+    })
+}

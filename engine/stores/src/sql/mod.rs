@@ -1,0 +1,22 @@
+//! The stores on SQL: one file for each table, one for each port.
+
+mod cells;
+mod deliveries;
+mod effects;
+mod events;
+mod leases;
+mod memos;
+mod origins;
+mod plans;
+mod project_store;
+mod projects;
+#[cfg(test)]
+mod query_plans;
+mod run_store;
+mod runs;
+mod steps;
+mod token_store;
+
+pub use project_store::SqliteProjectStore;
+pub use run_store::SqliteRunStore;
+pub use token_store::SqliteTokenStore;

@@ -1,0 +1,78 @@
+//! What SQLite does for each statement that runs often: it must search an index, never scan a table.
+
+use migrations::{Database, Options, Schema};
+use sqlx::Row as _;
+
+use super::{deliveries, effects, events, leases, memos, origins, plans, projects, runs, steps, token_store};
+
+const HOT: &[&str] = &[
+    plans::BY_DIGEST,
+    runs::ADVANCE,
+    runs::BY_ID,
+    runs::UNFINISHED,
+    runs::LIST,
+    runs::LIST_BY_STATUS,
+    runs::LIST_BY_PROJECT,
+    runs::LIST_BY_BOTH,
+    origins::FIND,
+    events::AFTER,
+    steps::PUT,
+    steps::OF_RUN,
+    effects::PUT,
+    effects::OF_RUN,
+    leases::GRANT,
+    leases::RENEW,
+    leases::DROP,
+    leases::RENEW_ALL,
+    memos::FIND,
+    memos::FORGET,
+    projects::UPDATE,
+    projects::DELETE,
+    projects::BY_NAME,
+    projects::BY_ID,
+    projects::LIST,
+    projects::TENANT,
+    deliveries::FIND,
+    deliveries::CONCLUDE,
+    deliveries::PENDING,
+    deliveries::CLEAR,
+    token_store::FIND,
+];
+
+/// Lists that must come out of the index in order, so that a page costs a page.
+const ORDERED: &[&str] = &[
+    runs::UNFINISHED,
+    runs::LIST,
+    runs::LIST_BY_STATUS,
+    runs::LIST_BY_PROJECT,
+    runs::LIST_BY_BOTH,
+    events::AFTER,
+    projects::LIST,
+    deliveries::PENDING,
+];
+
+async fn plan(database: &Database, sql: &'static str) -> Vec<String> {
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = sqlx::query(explain).fetch_all(database.reads()).await.unwrap();
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
+#[tokio::test]
+async fn hot_statements_search_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let database =
+        Database::open(folder.path().join("engine.db"), Schema::Engine, Options::default()).await.unwrap();
+    for sql in HOT {
+        for detail in plan(&database, sql).await {
+            // An index whose condition leaves only the rows that are asked for may be read whole.
+            let partial = detail.contains("runs_unfinished") || detail.contains("deliveries_pending");
+            assert!(!detail.starts_with("SCAN") || partial, "{detail}: {sql}");
+        }
+    }
+    for sql in ORDERED {
+        for detail in plan(&database, sql).await {
+            assert!(!detail.contains("TEMP B-TREE"), "{detail}: {sql}");
+        }
+    }
+    database.close().await;
+}

@@ -1,0 +1,130 @@
+//! What every store keeps to, run against memory and SQLite alike.
+//!
+//! A claim is a function that takes [`Stores`]; the macro at the end makes it a test for each kind of store.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
+
+mod agreement;
+mod deliveries;
+mod effects;
+mod leases;
+mod memos;
+mod projects;
+mod runs;
+mod sample;
+mod steps;
+mod tokens;
+
+use engine_ports::{ProjectStore, RunStore, TokenStore};
+use engine_stores::{
+    MemoryProjectStore, MemoryRunStore, MemoryTokenStore, SqliteProjectStore, SqliteRunStore,
+    SqliteTokenStore,
+};
+use migrations::{Database, Options, Schema};
+
+/// Empty stores of one kind.
+struct Stores {
+    runs: Box<dyn RunStore>,
+    projects: Box<dyn ProjectStore>,
+    tokens: Box<dyn TokenStore>,
+    /// Keeps the files of a database until the test ends.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Stores {
+    fn memory() -> Self {
+        Self {
+            runs: Box::new(MemoryRunStore::new()),
+            projects: Box::new(MemoryProjectStore::new()),
+            tokens: Box::new(MemoryTokenStore::new()),
+            _folder: None,
+        }
+    }
+
+    async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.db");
+        let database = Database::open(path, Schema::Engine, Options::default()).await.unwrap();
+        Self {
+            runs: Box::new(SqliteRunStore::new(database.clone())),
+            projects: Box::new(SqliteProjectStore::new(database.clone())),
+            tokens: Box::new(SqliteTokenStore::new(database)),
+            _folder: Some(folder),
+        }
+    }
+}
+
+macro_rules! claims {
+    ($($module:ident: $($claim:ident),+;)+) => {
+        mod memory {
+            $($(
+                #[tokio::test]
+                async fn $claim() {
+                    super::$module::$claim(&super::Stores::memory()).await;
+                }
+            )+)+
+        }
+
+        mod sqlite {
+            $($(
+                #[tokio::test]
+                async fn $claim() {
+                    super::$module::$claim(&super::Stores::sqlite().await).await;
+                }
+            )+)+
+        }
+    };
+}
+
+claims! {
+    runs:
+        a_run_reads_back_whole,
+        a_commit_at_the_wrong_event_writes_nothing,
+        a_commit_that_contradicts_itself_is_refused,
+        a_commit_for_a_run_that_is_not_there_is_refused,
+        a_commit_in_the_name_of_another_tenant_is_refused,
+        of_two_commits_at_the_same_event_one_wins,
+        an_id_is_given_once,
+        the_same_origin_starts_one_run,
+        racing_deliveries_start_one_run,
+        an_origin_belongs_to_its_project_and_tenant,
+        who_a_run_is_never_changes,
+        runs_share_a_plan,
+        another_tenant_sees_no_run,
+        pages_walk_every_run_once,
+        filters_keep_what_they_name,
+        unfinished_runs_come_oldest_first,
+        events_come_in_order_and_in_parts;
+    leases:
+        a_lost_lease_refuses_the_whole_commit,
+        a_later_grant_takes_the_step_over,
+        a_lease_that_was_given_up_cannot_be_renewed,
+        a_lease_moves_on_within_one_commit,
+        a_lease_names_an_event_that_exists,
+        renewal_extends_the_workers_own_leases_only;
+    steps:
+        a_step_is_written_over,
+        steps_come_by_position_and_number;
+    effects:
+        effects_come_in_journal_order,
+        an_effect_is_written_over;
+    memos:
+        the_first_entry_of_a_key_stays,
+        entries_are_not_shared_between_tenants_and_scopes,
+        a_forgotten_entry_is_gone;
+    projects:
+        a_name_is_taken_once_in_a_tenant,
+        a_projects_settings_are_replaced,
+        only_its_tenant_changes_a_project,
+        a_removed_project_leaves_its_name,
+        pages_walk_every_project_once;
+    deliveries:
+        a_redelivery_is_recognized,
+        a_redelivery_gets_the_first_answer,
+        a_delivery_needs_its_project,
+        what_is_pending_comes_oldest_first,
+        a_removed_project_takes_its_deliveries_along;
+    tokens:
+        a_token_is_found_by_its_hash_only,
+        a_hash_is_taken_once;
+}
