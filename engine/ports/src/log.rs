@@ -37,4 +37,10 @@ pub trait StepLog: Send + Sync {
 
     /// From now on `secret` is masked in every line, also in its usual encodings.
     fn mask(&self, secret: &str);
+
+    /// `text` with every secret masked that the log knows: for messages that leave the attempt. A log that never
+    /// learns a secret returns it as it is.
+    fn masked(&self, text: &str) -> String {
+        text.to_owned()
+    }
 }
