@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
+use sqlx::{Connection as _, SqliteConnection};
 
 use crate::writer::Writer;
 use crate::{Error, Fault, Schema, Work, connect, migrate};
@@ -88,8 +88,14 @@ impl Database {
 
     /// Refuses new writes, finishes those that wait, and closes the file. May be called more than once.
     pub async fn close(&self) {
-        self.shared.writer.close().await;
+        let writer = self.shared.writer.drain().await;
         self.shared.readers.close().await;
+        // The last connection to close folds the write-ahead log into the file, which a reader could not.
+        if let Some(connection) = writer
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(path = %self.path().display(), %error, "the database did not close cleanly");
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Writer {
     path: PathBuf,
     queue: mpsc::Sender<Box<dyn Job>>,
     closing: Arc<Notify>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    task: Mutex<Option<JoinHandle<Option<SqliteConnection>>>>,
 }
 
 impl Writer {
@@ -41,14 +41,15 @@ impl Writer {
         answer.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// Refuses new jobs, finishes the queued ones and closes the connection.
-    pub(crate) async fn close(&self) {
+    /// Refuses new jobs, finishes the queued ones and gives the connection back, to be closed last. `None` when
+    /// that was done before, or the connection was lost.
+    pub(crate) async fn drain(&self) -> Option<SqliteConnection> {
         self.closing.notify_one();
-        if let Some(task) = self.task.lock().await.take()
-            && let Err(error) = task.await
-        {
+        let task = self.task.lock().await.take()?;
+        task.await.unwrap_or_else(|error| {
             tracing::error!(path = %self.path.display(), %error, "the database's writer ended early");
-        }
+            None
+        })
     }
 }
 
@@ -74,7 +75,7 @@ enum Stop {
 }
 
 impl Turn {
-    async fn run(mut self, closing: Arc<Notify>) {
+    async fn run(mut self, closing: Arc<Notify>) -> Option<SqliteConnection> {
         let mut open = true;
         loop {
             let first = tokio::select! {
@@ -86,13 +87,8 @@ impl Turn {
                 }
                 job = self.jobs.recv() => job,
             };
-            let Some(first) = first else { break };
+            let Some(first) = first else { return self.connection };
             self.batch(first).await;
-        }
-        if let Some(connection) = self.connection.take()
-            && let Err(error) = connection.close().await
-        {
-            tracing::warn!(path = %self.path.display(), %error, "the database did not close cleanly");
         }
     }
 

@@ -224,6 +224,18 @@ async fn closing_finishes_what_waits_and_refuses_what_comes() {
 }
 
 #[tokio::test]
+async fn a_closed_database_is_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(folder.path(), 4).await;
+    note(&database, "x".into()).await.unwrap();
+    assert_eq!(notes(&database).await, 1);
+    database.close().await;
+    let files: Vec<_> =
+        std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["test.db"]);
+}
+
+#[tokio::test]
 async fn readers_cannot_write() {
     let folder = tempfile::tempdir().unwrap();
     let database = open(folder.path(), 4).await;

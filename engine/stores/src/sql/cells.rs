@@ -83,7 +83,11 @@ impl<'r> Cells<'r> {
     }
 
     fn damaged(&self, column: &str, reason: impl Display) -> StoreError {
-        let part = |key: &&str| self.row.try_get::<String, _>(*key).unwrap_or_else(|_| "?".to_owned());
+        let part = |key: &&str| {
+            let text = self.row.try_get::<String, _>(*key).ok();
+            let number = || self.row.try_get::<i64, _>(*key).ok().map(|number| number.to_string());
+            text.or_else(number).unwrap_or_else(|| "?".to_owned())
+        };
         let key: Vec<_> = self.table.key.iter().map(part).collect();
         StoreError::Damaged {
             row: format!("{}.{column} of `{}`", self.table.name, key.join("`, `")),
