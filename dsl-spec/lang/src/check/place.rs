@@ -1,0 +1,168 @@
+//! What the names of an expression mean in the place where it stands.
+
+use vocab::Type;
+
+use super::Context;
+use super::steps::{Part, Steps};
+use crate::Span;
+use crate::diagnostic::{Code, Finding, did_you_mean};
+use crate::expr::{EachField, Reference, RunField, StatusFunction, Typing};
+
+/// Where an expression stands.
+#[derive(Debug, Clone)]
+pub(super) enum Here {
+    /// In `if` of a step.
+    Condition(Part, usize),
+    /// In `for_each` of a step.
+    ForEach(Part, usize),
+    /// In `with` of a step; with the type of the items that it is expanded over.
+    With(Part, usize, Option<Type>),
+    /// In `outputs`.
+    Outputs,
+}
+
+pub(super) struct Place<'a, 'd> {
+    context: &'a Context<'d>,
+    here: Here,
+}
+
+impl<'a, 'd> Place<'a, 'd> {
+    pub(super) const fn new(context: &'a Context<'d>, here: Here) -> Self {
+        Self { context, here }
+    }
+
+    const fn step(&self) -> Option<(Part, usize)> {
+        match self.here {
+            Here::Condition(part, index) | Here::ForEach(part, index) | Here::With(part, index, _) => {
+                Some((part, index))
+            }
+            Here::Outputs => None,
+        }
+    }
+
+    /// The step that is read, when it may be read here.
+    fn target(&self, name: &str, span: Span) -> Result<(&'a Steps<'d>, usize), Option<Finding>> {
+        let in_finally = matches!(self.step(), Some((Part::Finally, _)));
+        if let Some(index) = self.context.body.find(name) {
+            return match self.step() {
+                // Reported as a step that needs itself.
+                Some((Part::Body, here)) if here == index => Err(None),
+                _ => Ok((&self.context.body, index)),
+            };
+        }
+        match self.context.finally.find(name) {
+            Some(index) if in_finally => match self.step() {
+                Some((_, here)) if here == index => Err(None),
+                _ => Ok((&self.context.finally, index)),
+            },
+            Some(_) => {
+                let message = format!("`{name}` is a step of `finally`, which runs after this is read");
+                Err(Some(Finding::new(Code::NotAvailable, span, message)))
+            }
+            None => {
+                let steps = self.context.body.names();
+                let more = self.context.finally.names().filter(|_| in_finally);
+                let message = format!("there is no step `{name}`{}", did_you_mean(name, steps.chain(more)));
+                Err(Some(Finding::new(Code::UnknownStep, span, message)))
+            }
+        }
+    }
+
+    /// Whether the outputs of a step may be missing when this place reads them.
+    fn may_be_missing(&self, steps: &Steps<'_>, index: usize) -> bool {
+        let draft = &steps.drafts[index];
+        let may_skip = steps.graph.may_skip.get(index).copied().unwrap_or(true);
+        match self.step() {
+            // Read only when the run succeeded.
+            None => may_skip || draft.allow_failure,
+            Some((Part::Finally, _)) if steps.part == Part::Body => true,
+            Some((part, here)) => {
+                let reader = self.context.part(part);
+                let replaces = reader.drafts[here].condition.as_ref().is_some_and(crate::Expr::uses_status);
+                // A step whose only need was skipped is skipped itself.
+                let only = reader.graph.needs.get(here).is_some_and(|needs| needs.as_slice() == [index]);
+                replaces || draft.allow_failure || (may_skip && !only)
+            }
+        }
+    }
+
+    fn output(&self, step: &str, output: &str, span: Span) -> Result<Type, Option<Finding>> {
+        let (steps, index) = self.target(step, span)?;
+        // An unknown action was reported where it stands.
+        let Some(manifest) = steps.manifests[index] else { return Ok(Type::Any) };
+        let Some(port) = manifest.output(output) else {
+            let names: Vec<_> = manifest.outputs.iter().map(|port| port.name.as_str()).collect();
+            let message = format!(
+                "`{}` gives no output `{output}`{}",
+                manifest.action,
+                did_you_mean(output, names.iter().copied())
+            );
+            let has = if names.is_empty() {
+                "it gives none".to_owned()
+            } else {
+                format!("it gives: {}", names.join(", "))
+            };
+            return Err(Some(Finding::new(Code::UnknownOutput, span, message).help(has)));
+        };
+        let ty = match steps.drafts[index].for_each {
+            Some(_) => Type::list(port.ty.clone()),
+            None => port.ty.clone(),
+        };
+        let missing = self.may_be_missing(steps, index) && !matches!(ty, Type::Nullable(_) | Type::Any);
+        Ok(if missing { Type::nullable(ty) } else { ty })
+    }
+}
+
+impl Typing for Place<'_, '_> {
+    fn reference(&self, reference: &Reference, span: Span) -> Result<Type, Option<Finding>> {
+        match reference {
+            Reference::Input(name) => {
+                let inputs = &self.context.document.inputs;
+                inputs
+                    .iter()
+                    .find(|input| input.name.value == *name)
+                    .map(|input| input.input.read_type())
+                    .ok_or_else(|| {
+                        let names = inputs.iter().map(|input| input.name.value.as_str());
+                        let message =
+                            format!("the workflow has no input `{name}`{}", did_you_mean(name, names));
+                        Some(
+                            Finding::new(Code::UnknownInput, span, message).help("declare it under `inputs`"),
+                        )
+                    })
+            }
+            Reference::Output { step, output } => self.output(step, output, span),
+            Reference::Result { step } => {
+                self.target(step, span)?;
+                Ok(Type::Enum(Reference::RESULTS.map(str::to_owned).to_vec()))
+            }
+            Reference::Run(RunField::Status) if !matches!(self.step(), Some((Part::Finally, _))) => {
+                let message = "`run.status` is known in `finally` only";
+                let finding = Finding::new(Code::NotAvailable, span, message);
+                Err(Some(finding.help("in the body, `steps.STEP.result` says how a step ended")))
+            }
+            Reference::Run(field) => Ok(field.ty()),
+            Reference::Trigger(field) => Ok(field.ty()),
+            Reference::Each(field) => match (&self.here, field) {
+                (Here::With(_, _, Some(item)), EachField::Value) => Ok(item.clone()),
+                (Here::With(_, _, Some(_)), EachField::Index) => Ok(field.ty()),
+                (Here::Condition(..) | Here::ForEach(..), _) => {
+                    let message = "`each` has no value yet: this is evaluated before the step is expanded";
+                    Err(Some(Finding::new(Code::NotAvailable, span, message)))
+                }
+                _ => {
+                    let message = "`each` is there only in `with` of a step with `for_each`";
+                    Err(Some(Finding::new(Code::NotAvailable, span, message)))
+                }
+            },
+        }
+    }
+
+    fn status(&self, function: StatusFunction, span: Span) -> Result<(), Finding> {
+        if matches!(self.here, Here::Condition(..)) {
+            return Ok(());
+        }
+        let message = format!("`{}()` stands only in `if`", function.name());
+        Err(Finding::new(Code::NotAvailable, span, message))
+    }
+}

@@ -1,0 +1,33 @@
+//! Finds the name that was probably meant.
+
+/// The candidate nearest to `name`, when it is near enough to be worth a question.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A hostile file may hold very long names; nobody mistypes those.
+    if name.len() > 64 {
+        return None;
+    }
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.len() <= 64 && *candidate != name)
+        .take(1000)
+        .map(|candidate| (strsim::osa_distance(name, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().max(3).div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `; did you mean `x`?`, or nothing: the end of a message.
+pub(crate) fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(name, candidates).map(|found| format!("; did you mean `{found}`?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_near_names_are_suggested() {
+        assert_eq!(nearest("biuld", ["push", "build"]), Some("build"));
+        assert_eq!(nearest("zzz", ["push", "build"]), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! A whole workflow.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use vocab::Name;
+
+use super::{Input, Step, Triggers};
+use crate::Template;
+
+/// What a run does when its body fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// It undoes the effects of its steps.
+    #[default]
+    Compensate,
+}
+
+/// A workflow that compiled. It holds everything that a run needs of its file, and it reads back from its JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// Its name, `metadata.name`.
+    pub name: Name,
+    /// What it is for, `metadata.description`.
+    pub description: Option<String>,
+    /// What starts it.
+    pub triggers: Triggers,
+    /// What a run may be started with, in the order of the file.
+    pub inputs: IndexMap<String, Input>,
+    /// The time for a whole run; without it the limit `run_seconds` holds.
+    #[serde(with = "super::millis::option")]
+    pub timeout: Option<Duration>,
+    /// What a run does when its body fails.
+    pub on_failure: OnFailure,
+    /// The body, in the order of the file. Needs form no circle.
+    pub steps: IndexMap<String, Step>,
+    /// What runs when the body ended and its effects are kept or undone, in the order of the file.
+    pub finally: IndexMap<String, Step>,
+    /// What the run gives when it succeeded, in the order of the file.
+    pub outputs: IndexMap<String, Template>,
+}
+
+impl Workflow {
+    /// The step of that name, in body or `finally`.
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.get(name).or_else(|| self.finally.get(name))
+    }
+}
