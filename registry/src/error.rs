@@ -30,7 +30,9 @@ pub enum Error {
         source: sqlx::Error,
     },
     /// A row holds what no version of the registry writes.
-    #[error("registry database: `{table}` holds `{value}`, which is no {expected}; restore the database from a backup")]
+    #[error(
+        "registry database: `{table}` holds `{value}`, which is no {expected}; restore the database from a backup"
+    )]
     Row {
         /// The table.
         table: &'static str,

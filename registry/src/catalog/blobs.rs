@@ -3,11 +3,11 @@
 use sqlx::SqliteConnection;
 use vocab::{Digest, Timestamp};
 
-use super::repositories::ensure;
 use super::Catalog;
+use super::repositories::ensure;
 use crate::Error;
 use crate::content::{bytes_of, millis};
-use crate::model::{Locator, RepositoryName};
+use crate::model::RepositoryName;
 
 impl Catalog {
     /// The size of a blob, if this repository links to it.
@@ -17,7 +17,11 @@ impl Catalog {
 
     /// As [`Catalog::blob`], and promises that the link stays for the lease: a client that saw the blob there
     /// will name it in a manifest without sending it.
-    pub async fn lease_blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<u64>, Error> {
+    pub async fn lease_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<u64>, Error> {
         let Some((size, leased)) = self.link(repository, digest).await? else { return Ok(None) };
         // Renewed when half of it is over, so that asking often does not write often.
         if leased.since(self.now()) > self.lease() / 2 {
@@ -90,8 +94,13 @@ impl Catalog {
     /// Takes a blob out of a repository at once. Its bytes stay for the grace of deleted things.
     ///
     /// # Errors
-    /// [`Error::UnknownManifest`] names it when the repository does not link to it.
-    pub async fn delete_blob(&self, repository: &RepositoryName, digest: &Digest, by: &str) -> Result<(), Error> {
+    /// [`Error::UnknownContent`] when the repository does not link to it.
+    pub async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        by: &str,
+    ) -> Result<(), Error> {
         let (repository, digest, by, now) = (repository.clone(), digest.clone(), by.to_owned(), self.now());
         self.write(move |connection| {
             Box::pin(async move {
@@ -101,7 +110,7 @@ impl Catalog {
                     .execute(&mut *connection)
                     .await?;
                 if gone.rows_affected() == 0 {
-                    return Err(Error::UnknownManifest { repository, locator: Locator::Digest(digest) });
+                    return Err(Error::UnknownContent { digest });
                 }
                 bury(connection, &repository, &digest, Grave::Blob, &by, now).await
             })

@@ -95,7 +95,7 @@ impl Catalog {
             .collect();
         let (name, to, bytes, by) =
             (push.repository.clone(), digest.clone(), push.bytes.clone(), push.by.clone());
-        let (media_type, moves) = (manifest.media_type.clone(), steps.clone());
+        let (media_type, planned) = (manifest.media_type.clone(), steps.clone());
         let outcome = self
             .database()
             .write(move |connection| {
@@ -105,13 +105,13 @@ impl Catalog {
                     insert_manifest(connection, &manifest, &to, &bytes, now, until).await?;
                     let fresh = link(connection, &name, &to, &manifest.media_type, &by, millis(now)).await?;
                     let mut moved = Vec::new();
-                    for step in &moves {
+                    for step in &planned {
                         match step.apply(connection, now).await? {
                             // An error rolls back all that was written before.
                             TagMove::Conflict { found } => {
                                 return Err(Refused::Conflict { tag: step.tag.clone(), found });
                             }
-                            done => moved.push(done),
+                            done @ TagMove::Moved { .. } => moved.push(done),
                         }
                     }
                     Ok((fresh, moved))
@@ -161,7 +161,10 @@ impl Catalog {
                     .fetch_optional(&mut *connection)
                     .await?;
                     let Some(media_type) = media_type else {
-                        return Err(Error::UnknownManifest { repository: name, locator: Locator::Digest(gone) });
+                        return Err(Error::UnknownManifest {
+                            repository: name,
+                            locator: Locator::Digest(gone),
+                        });
                     };
                     bury(connection, &name, &gone, Grave::Manifest(&media_type), &author, now).await?;
                     Ok(steps)

@@ -10,9 +10,9 @@ mod referrers;
 mod repositories;
 mod tags;
 
+pub(crate) use blobs::link_blob;
 pub use event::Event;
 pub use manifests::{Push, Pushed, Resolved};
-pub(crate) use blobs::link_blob;
 pub use open::Catalog;
 pub use referrers::Referrers;
 pub use tags::{Expect, TagMove, TagMoveRecord};

@@ -39,7 +39,12 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::UnknownContent`] when the store holds no such manifest.
-    pub async fn link_image(&self, repository: &RepositoryName, digest: &Digest, by: &str) -> Result<(), Error> {
+    pub async fn link_image(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        by: &str,
+    ) -> Result<(), Error> {
         let (name, image, author, now) = (repository.clone(), digest.clone(), by.to_owned(), self.now());
         let fresh: Option<String> = self
             .write(move |connection| {

@@ -27,7 +27,8 @@ impl Catalog {
         count: u32,
         last: &str,
     ) -> Result<Referrers, Error> {
-        let rows: Vec<(String, String, i64, Option<String>, Vec<u8>)> = sqlx::query_as(
+        type Row = (String, String, i64, Option<String>, Vec<u8>);
+        let rows: Vec<Row> = sqlx::query_as(
             "SELECT m.digest, l.media_type, m.size, m.artifact_type, m.content FROM manifests m \
              JOIN repository_manifests l ON l.digest = m.digest AND l.repository = $1 \
              WHERE m.subject = $2 AND m.digest > $3 AND ($4 IS NULL OR m.artifact_type = $4) \

@@ -71,8 +71,7 @@ impl Catalog {
         to: Option<Digest>,
         by: &str,
     ) -> Result<TagMove, Error> {
-        let step =
-            Step { repository: repository.clone(), tag: tag.clone(), expected, to, by: by.to_owned() };
+        let step = Step { repository: repository.clone(), tag: tag.clone(), expected, to, by: by.to_owned() };
         let (job, now) = (step.clone(), self.now());
         let moved = self.write(move |connection| Box::pin(async move { job.apply(connection, now).await }));
         let moved = moved.await?;
@@ -84,14 +83,18 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::UnknownManifest`] when there is no such tag.
-    pub async fn delete_tag(&self, repository: &RepositoryName, tag: &Tag, by: &str) -> Result<Digest, Error> {
-        match self.move_tag(repository, tag, Expect::Any, None, by).await? {
-            TagMove::Moved { previous: Some(digest) } => Ok(digest),
-            _ => {
-                let (repository, locator) = (repository.clone(), Locator::Tag(tag.clone()));
-                Err(Error::UnknownManifest { repository, locator })
-            }
+    pub async fn delete_tag(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        by: &str,
+    ) -> Result<Digest, Error> {
+        let moved = self.move_tag(repository, tag, Expect::Any, None, by).await?;
+        if let TagMove::Moved { previous: Some(digest) } = moved {
+            return Ok(digest);
         }
+        let (repository, locator) = (repository.clone(), Locator::Tag(tag.clone()));
+        Err(Error::UnknownManifest { repository, locator })
     }
 
     /// At most `count` tags after `last`, sorted by their bytes.
@@ -160,7 +163,11 @@ pub(super) struct Step {
 }
 
 impl Step {
-    pub(super) async fn apply(&self, connection: &mut SqliteConnection, now: Timestamp) -> Result<TagMove, Error> {
+    pub(super) async fn apply(
+        &self,
+        connection: &mut SqliteConnection,
+        now: Timestamp,
+    ) -> Result<TagMove, Error> {
         let (repository, tag) = (self.repository.as_str(), self.tag.as_str());
         let found: Option<String> =
             sqlx::query_scalar("SELECT digest FROM tags WHERE repository = $1 AND tag = $2")
@@ -188,7 +195,12 @@ impl Step {
         Ok(TagMove::Moved { previous: found })
     }
 
-    async fn point(&self, connection: &mut SqliteConnection, to: &Digest, now: Timestamp) -> Result<(), Error> {
+    async fn point(
+        &self,
+        connection: &mut SqliteConnection,
+        to: &Digest,
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let held: Option<i64> =
             sqlx::query_scalar("SELECT 1 FROM repository_manifests WHERE repository = $1 AND digest = $2")
                 .bind(self.repository.as_str())

@@ -2,9 +2,9 @@
 
 use vocab::{Digest, Timestamp};
 
+use super::Content;
 use super::rows::{digest_of, millis};
 use super::store::is_there;
-use super::Content;
 use crate::Error;
 
 /// A row that keeps a digest from being swept.

@@ -110,7 +110,6 @@ impl Content {
     }
 }
 
-
 /// Refuses references that are not in the store, and blobs whose size is another than the manifest says.
 async fn check_references(connection: &mut SqliteConnection, references: &[Reference]) -> Result<(), Error> {
     let mut missing = Missing::default();

@@ -48,7 +48,9 @@ impl Content {
         match (images.pop(), images.len()) {
             (Some(image), 0) => self.import(&layout, image, 0).await,
             (None, _) => Err(layout.refuse("its index.json names no image")),
-            (Some(_), more) => Err(layout.refuse(&format!("its index.json names {} images; give one", more + 1))),
+            (Some(_), more) => {
+                Err(layout.refuse(&format!("its index.json names {} images; give one", more + 1)))
+            }
         }
     }
 
@@ -88,7 +90,12 @@ impl Content {
     ///
     /// # Errors
     /// [`Error::UnknownContent`]; [`Error::Layout`] when the folder holds something already.
-    pub async fn export_layout(&self, digest: &Digest, folder: &Path, tag: Option<&str>) -> Result<(), Error> {
+    pub async fn export_layout(
+        &self,
+        digest: &Digest,
+        folder: &Path,
+        tag: Option<&str>,
+    ) -> Result<(), Error> {
         let parts = self.closure(digest).await?;
         let root =
             self.manifest(digest).await?.ok_or_else(|| Error::UnknownContent { digest: digest.clone() })?;

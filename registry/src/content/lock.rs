@@ -22,7 +22,8 @@ impl Stripes {
 
     /// Waits for the lock of `digest`.
     pub(crate) async fn lock(&self, digest: &Digest) -> OwnedMutexGuard<()> {
-        let start = digest.hex().bytes().take(8).fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
+        let start =
+            digest.hex().bytes().take(8).fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
         Arc::clone(&self.0[start % self.0.len()]).lock_owned().await
     }
 }

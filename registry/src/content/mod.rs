@@ -27,8 +27,7 @@ pub use store::{Blob, Content, Settings};
 pub use sweep::Swept;
 pub use verify::Verdict;
 
-pub(crate) use draft::Draft;
 pub(crate) use images::{Missing, insert_manifest};
+pub(crate) use read::stream;
 pub(crate) use rows::{bytes_of, digest_of, millis};
 pub(crate) use sink::{Sink, pour};
-pub(crate) use store::Temp;

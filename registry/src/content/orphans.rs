@@ -54,15 +54,17 @@ impl Content {
             .bind(before)
             .fetch_all(self.database().reads())
             .await?;
-        let idle: Vec<String> =
-            ids.into_iter().filter(|id| !self.shared.live.contains(&id.into())).collect();
+        let idle: Vec<String> = ids.into_iter().filter(|id| !self.shared.live.contains(&id.into())).collect();
         if idle.is_empty() {
             return Ok(());
         }
         let done = self.write(move |connection| {
             Box::pin(async move {
                 for id in idle {
-                    sqlx::query("DELETE FROM uploads WHERE id = $1").bind(id).execute(&mut *connection).await?;
+                    sqlx::query("DELETE FROM uploads WHERE id = $1")
+                        .bind(id)
+                        .execute(&mut *connection)
+                        .await?;
                 }
                 Ok(())
             })
@@ -115,8 +117,13 @@ impl Walk {
                     Ok(entry) if entry.file_type().is_file() => page.push(entry.into_path()),
                     Ok(_) => {}
                     // A file that went while we looked is none of our business.
-                    Err(error) if error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound) => {}
-                    Err(error) => return Err(Error::File { action: "list", path: folder, source: error.into() }),
+                    Err(error)
+                        if error
+                            .io_error()
+                            .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound) => {}
+                    Err(error) => {
+                        return Err(Error::File { action: "list", path: folder, source: error.into() });
+                    }
                 }
                 if page.len() == PAGE {
                     return Ok((page, Some(entries)));

@@ -25,6 +25,8 @@ pub(crate) struct Sink {
     /// `None` when the file holds bytes that were not seen; then it is read again at the end.
     hasher: Option<Hasher>,
     admission: Arc<dyn Admission>,
+    /// Its file is on the way to become a blob, or nothing: a write would reach what must not change.
+    sealed: bool,
 }
 
 impl Sink {
@@ -33,7 +35,7 @@ impl Sink {
         let file = File::options().read(true).write(true).create_new(true).open(path);
         let file = file.map_err(Error::file("create", path))?;
         let hasher = Some(Hasher::new(Algorithm::Sha256));
-        Ok(Self { path: path.to_owned(), file, held: 0, hasher, admission })
+        Ok(Self { path: path.to_owned(), file, held: 0, hasher, admission, sealed: false })
     }
 
     /// Takes up a file that another process began.
@@ -44,12 +46,22 @@ impl Sink {
             Ok((file, held))
         };
         let (file, held) = open().map_err(Error::file("open", path))?;
-        Ok(Self { path: path.to_owned(), file, held, hasher: None, admission })
+        Ok(Self { path: path.to_owned(), file, held, hasher: None, admission, sealed: false })
     }
 
     /// How many bytes it holds.
     pub(crate) const fn held(&self) -> u64 {
         self.held
+    }
+
+    /// Refuses all further bytes.
+    pub(crate) const fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Whether it refuses further bytes.
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.sealed
     }
 
     /// Appends all of `batch` or nothing.
@@ -61,7 +73,9 @@ impl Sink {
             return Err(Error::file("write", &self.path)(error));
         }
         if let Some(hasher) = &mut self.hasher {
-            batch.iter().for_each(|part| hasher.update(part));
+            for part in batch {
+                hasher.update(part);
+            }
         }
         self.held += length;
         Ok(())

@@ -34,8 +34,9 @@ pub struct FreeSpace {
 
 impl Admission for FreeSpace {
     fn admit(&self, bytes: u64) -> Result<(), String> {
-        let found = statvfs(&self.folder)
-            .map_err(|error| format!("cannot ask for the free space of {}: {error}", self.folder.display()))?;
+        let found = statvfs(&self.folder).map_err(|error| {
+            format!("cannot ask for the free space of {}: {error}", self.folder.display())
+        })?;
         let free = found.blocks_available().saturating_mul(found.fragment_size());
         if free.saturating_sub(bytes) >= self.floor {
             Ok(())

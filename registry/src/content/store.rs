@@ -67,8 +67,7 @@ impl Content {
     pub async fn open(settings: Settings, database: Database) -> Result<Self, Error> {
         let folder = settings.folder.clone();
         let files = spawn_blocking(move || Files::open(folder)).await??;
-        let shared =
-            Shared { settings, files, database, stripes: Stripes::new(), live: Live::default() };
+        let shared = Shared { settings, files, database, stripes: Stripes::new(), live: Live::default() };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -161,7 +160,13 @@ impl Content {
     /// Gives a flushed file its name and its row; `also` runs in the same transaction.
     ///
     /// Runs to its end even when the caller goes away: a row without its file must not be possible.
-    pub(crate) async fn commit<J>(&self, temp: Temp, digest: Digest, size: u64, also: J) -> Result<Blob, Error>
+    pub(crate) async fn commit<J>(
+        &self,
+        temp: Temp,
+        digest: Digest,
+        size: u64,
+        also: J,
+    ) -> Result<Blob, Error>
     where
         J: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, Result<(), Error>> + Send + 'static,
     {
@@ -188,7 +193,29 @@ impl Content {
         settled.await?
     }
 
-    pub(super) async fn write<T, J>(&self, job: J) -> Result<T, Error>
+    /// Tells sweeps that an upload is under way, whatever its age.
+    pub(crate) fn enliven(&self, id: &str) {
+        self.shared.live.insert(id.into());
+    }
+
+    /// Tells sweeps that an upload is not under way in this process.
+    pub(crate) fn retire(&self, id: &str) {
+        self.shared.live.remove(&id.into());
+    }
+
+    /// Removes the row of an upload.
+    pub(crate) async fn forget_upload(&self, id: &str) -> Result<(), Error> {
+        let id = id.to_owned();
+        let done = self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM uploads WHERE id = $1").bind(id).execute(connection).await?;
+                Ok(())
+            })
+        });
+        done.await
+    }
+
+    pub(crate) async fn write<T, J>(&self, job: J) -> Result<T, Error>
     where
         J: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, Result<T, Error>> + Send + 'static,
         T: Send + 'static,

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use vocab::Digest;
 
-use super::media::{self, MediaKind, kind_of};
 use super::Descriptor;
+use super::media::{self, MediaKind, kind_of};
 
 /// References that one manifest may hold: far above any image, and a bound for the work of one push.
 const REFERENCES: usize = 4096;
@@ -61,7 +61,9 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
     /// The type is unknown.
-    #[error("`{0}` is not a type of manifest that the registry takes; use an OCI or Docker schema 2 manifest or index")]
+    #[error(
+        "`{0}` is not a type of manifest that the registry takes; use an OCI or Docker schema 2 manifest or index"
+    )]
     MediaType(String),
     /// The type in the body is another than the one that the client gave.
     #[error("the manifest calls itself `{body}` but was sent as `{given}`; both must be the same")]
@@ -105,8 +107,10 @@ impl Manifest {
     /// Reads a manifest that was given as `media_type`. Unknown fields are none of our business.
     pub fn parse(bytes: &[u8], media_type: &str) -> Result<Self, ManifestError> {
         let given = media::bare(media_type);
-        let kind = kind_of(given).ok_or_else(|| ManifestError::MediaType(given.chars().take(120).collect()))?;
-        let wire: Wire = serde_json::from_slice(bytes).map_err(|error| ManifestError::Json(error.to_string()))?;
+        let kind =
+            kind_of(given).ok_or_else(|| ManifestError::MediaType(given.chars().take(120).collect()))?;
+        let wire: Wire =
+            serde_json::from_slice(bytes).map_err(|error| ManifestError::Json(error.to_string()))?;
         if let Some(body) = wire.media_type.as_deref().filter(|body| *body != given) {
             let body = body.chars().take(120).collect();
             return Err(ManifestError::Contradiction { body, given: given.to_owned() });
@@ -119,7 +123,9 @@ impl Manifest {
             MediaKind::Index if wire.layers.is_some() || wire.config.is_some() => {
                 return Err(shape("it must hold neither `config` nor `layers`"));
             }
-            MediaKind::Image if wire.manifests.is_some() => return Err(shape("it must not hold `manifests`")),
+            MediaKind::Image if wire.manifests.is_some() => {
+                return Err(shape("it must not hold `manifests`"));
+            }
             MediaKind::Index => {
                 let children = wire.manifests.as_ref().ok_or_else(|| shape("it must hold `manifests`"))?;
                 children.iter().map(|child| reference(Role::Manifest, child)).collect()

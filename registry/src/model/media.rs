@@ -44,6 +44,9 @@ mod tests {
     #[test]
     fn schema_1_is_no_manifest_here() {
         assert_eq!(kind_of("application/vnd.docker.distribution.manifest.v1+prettyjws"), None);
-        assert_eq!(kind_of(bare("application/vnd.oci.image.index.v1+json; charset=utf-8")), Some(MediaKind::Index));
+        assert_eq!(
+            kind_of(bare("application/vnd.oci.image.index.v1+json; charset=utf-8")),
+            Some(MediaKind::Index)
+        );
     }
 }

@@ -9,5 +9,5 @@ pub use descriptor::Descriptor;
 pub(crate) use descriptor::digest_as;
 pub use manifest::{Manifest, ManifestError, Reference, Role};
 pub use media::{MediaKind, kind_of};
-pub(crate) use media::{OCI_INDEX, OCI_MANIFEST, bare};
+pub(crate) use media::{OCI_INDEX, bare};
 pub use name::{Locator, NameError, RepositoryName, Tag};

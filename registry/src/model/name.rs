@@ -57,7 +57,11 @@ impl FromStr for RepositoryName {
             .split_once('/')
             .ok_or_else(|| refuse(text, WHAT, "repositories are TENANT/name, such as `default/debian`"))?;
         let tenant = tenant.parse().map_err(|_| {
-            refuse(text, WHAT, "the part before the first `/` is a tenant: lower-case letters, digits and dashes")
+            refuse(
+                text,
+                WHAT,
+                "the part before the first `/` is a tenant: lower-case letters, digits and dashes",
+            )
         })?;
         if !rest.split('/').all(is_component) {
             return Err(refuse(
@@ -110,7 +114,11 @@ impl FromStr for Tag {
         if shape {
             Ok(Self(text.into()))
         } else {
-            Err(refuse(text, "tag", "letters, digits, `_`, `.` and `-`, not starting with `.` or `-`, at most 128"))
+            Err(refuse(
+                text,
+                "tag",
+                "letters, digits, `_`, `.` and `-`, not starting with `.` or `-`, at most 128",
+            ))
         }
     }
 }
@@ -162,13 +170,15 @@ mod tests {
 
     #[test]
     fn repository_names_follow_the_rules_of_distribution() {
-        for text in ["default/debian", "default/golden/debian-12", "a/b.c_d__e---f/9", "t/blobs/uploads", "t/0"] {
+        for text in
+            ["default/debian", "default/golden/debian-12", "a/b.c_d__e---f/9", "t/blobs/uploads", "t/0"]
+        {
             assert_eq!(text.parse::<RepositoryName>().map(|name| name.to_string()), Ok(text.to_owned()));
         }
         let long = format!("t/{}", "a".repeat(254));
         for text in [
-            "", "/", "debian", "t/", "/t", "t//a", "t/A", "t/-a", "t/a-", "t/a..b", "t/a___b", "t/a._b", "t/..", "t/a b",
-            "t/a%2fb", "T/a", "t/ä", &long,
+            "", "/", "debian", "t/", "/t", "t//a", "t/A", "t/-a", "t/a-", "t/a..b", "t/a___b", "t/a._b",
+            "t/..", "t/a b", "t/a%2fb", "T/a", "t/ä", &long,
         ] {
             assert!(text.parse::<RepositoryName>().is_err(), "{text}");
         }
