@@ -1,0 +1,8 @@
+//! What a run will do: the steps of a checked workflow as a graph.
+
+mod dag;
+mod draw;
+mod step;
+
+pub use dag::{Plan, PlanError, PlanSpec};
+pub use step::{PlanAction, PlanPort, PlanStep};

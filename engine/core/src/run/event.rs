@@ -1,0 +1,362 @@
+//! What can happen to a run. Events record decisions, so that recovery never decides again what was decided.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use vocab::{
+    ActionRef, Compensation, Digest, Inputs, Outputs, RunId, RunStatus, StepPath, Timestamp, Value, WorkerId,
+};
+
+use super::{EffectId, Failure, RunLimits};
+
+/// One entry of a run's history. Everything that a run is follows from its events, in order.
+///
+/// In a store it is `{kind, v, payload}`: see [`Event::to_parts`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+pub enum Event {
+    /// The run was accepted. Always the first event.
+    RunCreated(Box<RunCreated>),
+    /// The steps of the body may start.
+    RunStarted {},
+    /// The list of an expanded step was computed: one instance for each value.
+    StepExpanded {
+        /// The step, without an instance.
+        path: StepPath,
+        /// What each instance is for, in order.
+        each: Vec<Value>,
+    },
+    /// The step does not run, and whatever needs it may go on.
+    StepSkipped {
+        /// The step.
+        path: StepPath,
+        /// Why.
+        reason: SkipReason,
+    },
+    /// The step does not run, and whatever needs it cannot go on.
+    StepNotReached {
+        /// The step instance.
+        path: StepPath,
+        /// Why.
+        because: NotReached,
+    },
+    /// The step's inputs are resolved; it waits for a worker.
+    StepReady {
+        /// The step instance.
+        path: StepPath,
+        /// Its inputs, defaults filled in.
+        inputs: Inputs,
+        /// The time of each attempt, in milliseconds.
+        timeout_millis: u64,
+    },
+    /// A worker executes an attempt. Its fencing token is the sequence number of this event.
+    AttemptStarted {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+        /// The worker that holds the lease.
+        worker: WorkerId,
+    },
+    /// The attempt gave outputs, and so the step succeeded.
+    AttemptSucceeded {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Fencing token of the attempt.
+        token: u64,
+        /// Its outputs, checked against the action's manifest.
+        outputs: Outputs,
+        /// Where the outputs come from when they were computed earlier.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cached: Option<CachedFrom>,
+    },
+    /// The attempt failed.
+    AttemptFailed {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Fencing token of the attempt.
+        token: u64,
+        /// Why.
+        error: Failure,
+        /// Whether its time ran out.
+        timed_out: bool,
+    },
+    /// The attempt's worker is gone: nobody knows how far it came.
+    AttemptLost {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Fencing token of the attempt.
+        token: u64,
+    },
+    /// The attempt stopped because it was told to.
+    AttemptCancelled {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Fencing token of the attempt.
+        token: u64,
+    },
+    /// The step will be tried again.
+    RetryScheduled {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the next attempt.
+        attempt: u32,
+        /// Not before this moment.
+        at: Timestamp,
+    },
+    /// The next attempt's time has come; the step waits for a worker.
+    RetryDue {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the next attempt.
+        attempt: u32,
+    },
+    /// The step ended badly: no further attempt.
+    StepFailed {
+        /// The step instance.
+        path: StepPath,
+        /// Why.
+        error: Failure,
+        /// Whether the workflow allows it: then the run goes on as if it had succeeded.
+        allowed: bool,
+        /// Whether the time of its last attempt ran out.
+        timed_out: bool,
+    },
+    /// The step ended because the run was cancelled or its time ran out.
+    StepCancelled {
+        /// The step instance.
+        path: StepPath,
+        /// Which of the two.
+        because: Halt,
+    },
+    /// Somebody asked for the run's end.
+    CancelRequested {
+        /// Who.
+        by: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The run's time ran out.
+    DeadlinePassed {},
+    /// An attempt is about to make an effect.
+    EffectIntended {
+        /// The effect.
+        effect: EffectId,
+        /// The action that makes it and can undo it.
+        action: ActionRef,
+        /// What it means to do, with what undo needs. Never a secret.
+        intent: Json,
+        /// Number of the attempt.
+        attempt: u32,
+        /// Fencing token of the attempt.
+        token: u64,
+    },
+    /// The effect is there.
+    EffectMade {
+        /// The effect.
+        effect: EffectId,
+        /// What came of it, as undo and later attempts need it.
+        handle: Json,
+        /// Fencing token of the attempt that made it; none when a probe found it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<u64>,
+    },
+    /// The effect certainly is not there.
+    EffectAbsent {
+        /// The effect.
+        effect: EffectId,
+        /// Fencing token of the attempt that says so; none when a probe did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<u64>,
+    },
+    /// A probe could not tell whether the effect is there: it will be undone.
+    EffectUncertain {
+        /// The effect.
+        effect: EffectId,
+        /// What the probe met.
+        reason: String,
+    },
+    /// The effects are meant to stay: nothing will undo them.
+    EffectsReleased {
+        /// Which; a bounded number in each event.
+        effects: Vec<EffectId>,
+        /// Why.
+        reason: Release,
+    },
+    /// The body is over, and with it what the run comes to.
+    BodyFinished {
+        /// `succeeded`, `failed`, `cancelled` or `timed_out`.
+        status: RunStatus,
+        /// The run's outputs, when it succeeded.
+        outputs: Outputs,
+        /// Why it did not succeed, in a sentence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// The run's effects are being undone.
+    UnwindingStarted {
+        /// How many.
+        effects: u64,
+        /// The first of them, in the order in which they are undone where branches do not let them run at once.
+        order: Vec<EffectId>,
+    },
+    /// A try to undo the effect begins.
+    UndoStarted {
+        /// The effect.
+        effect: EffectId,
+        /// Number of the try, from 1.
+        nth: u32,
+    },
+    /// The effect is no longer there.
+    EffectUndone {
+        /// The effect.
+        effect: EffectId,
+    },
+    /// Somebody else has changed it since; it was left alone.
+    EffectSuperseded {
+        /// The effect.
+        effect: EffectId,
+        /// What was there.
+        found: String,
+    },
+    /// A try to undo the effect failed.
+    UndoFailed {
+        /// The effect.
+        effect: EffectId,
+        /// Number of the try.
+        nth: u32,
+        /// Why.
+        error: Failure,
+    },
+    /// Undoing will be tried again.
+    UndoScheduled {
+        /// The effect.
+        effect: EffectId,
+        /// Number of the next try.
+        nth: u32,
+        /// Not before this moment.
+        at: Timestamp,
+    },
+    /// The effect could not be undone; a person has to look.
+    EffectStuck {
+        /// The effect.
+        effect: EffectId,
+        /// What the last try met; its help says how to remove the effect by hand.
+        error: Failure,
+    },
+    /// Somebody asked to try once more to undo a stuck effect of a run that has ended.
+    UndoRequested {
+        /// The effect.
+        effect: EffectId,
+        /// Who.
+        by: String,
+    },
+    /// The steps under `finally` may start.
+    FinallyStarted {},
+    /// The run has ended.
+    RunFinished {
+        /// How.
+        status: RunStatus,
+        /// How its unwinding went.
+        compensation: Compensation,
+        /// Its outputs, when it succeeded.
+        outputs: Outputs,
+        /// Why it did not succeed, or which step of `finally` failed, in a sentence.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+}
+
+/// The first event of a run: all that is known before anything happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunCreated {
+    /// The run.
+    pub run: RunId,
+    /// Digest of its plan.
+    pub plan: Digest,
+    /// Its inputs, checked, defaults filled in.
+    pub inputs: Inputs,
+    /// What started it.
+    pub origin: Origin,
+    /// When its time runs out.
+    pub deadline: Option<Timestamp>,
+    /// The bounds it lives by.
+    pub limits: RunLimits,
+}
+
+/// What started a run: what expressions read as `run` and `trigger`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// `push` or `manual`.
+    pub kind: String,
+    /// The commit whose workflow runs, in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The full name of the ref that was pushed: `refs/heads/main`.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub git_ref: Option<String>,
+    /// Who pushed or started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+}
+
+/// Why a step is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Its `if` was false.
+    Condition,
+    /// Everything it needs was skipped.
+    Needs,
+}
+
+/// Why a step is not reached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotReached {
+    /// This step, which it needs, did not succeed.
+    Need(String),
+    /// The run was halted before it started.
+    Halted(Halt),
+}
+
+/// What stops a run from outside its steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Halt {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Its time ran out.
+    Deadline,
+}
+
+/// Where outputs come from when they were computed earlier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachedFrom {
+    /// The run that computed them.
+    pub run: RunId,
+    /// Its step instance.
+    pub path: StepPath,
+}
+
+/// Why effects are released.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Release {
+    /// The body succeeded.
+    Succeeded,
+    /// This pivot committed: from here on the run goes forward.
+    Pivot(String),
+    /// Their steps say `compensate: none`.
+    Kept,
+    /// They were made under `finally`, which owns no compensable effects.
+    Finally,
+}

@@ -1,0 +1,194 @@
+//! Whether a step runs, over which list, and with which inputs. What cannot be evaluated fails the step: it is never
+//! skipped in silence.
+
+use lang::{EvalError, Template};
+use serde::Serialize;
+use vocab::{ErrorClass, Inputs, StepStatus, Value};
+
+use super::scope::View;
+use super::state::{RunState, Slot};
+use super::{Event, Failure, NotReached, SkipReason};
+
+/// What the gate of a step says, once all it needs has ended.
+enum Gate {
+    Open,
+    Skip(SkipReason),
+    Closed(NotReached),
+}
+
+impl RunState {
+    /// The event that takes a pending step on: everything that it needs has ended.
+    pub(crate) fn decide_start(&self, slot: Slot) -> Event {
+        let path = self.path(slot);
+        let decided = match self.gate(slot) {
+            Ok(Gate::Open) if slot.instance.is_none() => match &self.plan.step(slot.step).for_each {
+                Some(list) => {
+                    self.each(slot, list).map(|each| Event::StepExpanded { path: path.clone(), each })
+                }
+                None => self.ready_event(slot),
+            },
+            Ok(Gate::Open) => self.ready_event(slot),
+            Ok(Gate::Skip(reason)) => Ok(Event::StepSkipped { path: path.clone(), reason }),
+            Ok(Gate::Closed(because)) => Ok(Event::StepNotReached { path: path.clone(), because }),
+            Err(failure) => Err(failure),
+        };
+        decided.unwrap_or_else(|error| Event::StepFailed {
+            path,
+            error: error.bounded(),
+            allowed: self.plan.step(slot.step).allow_failure,
+            timed_out: false,
+        })
+    }
+
+    fn gate(&self, slot: Slot) -> Result<Gate, Failure> {
+        // The gate was open when the step was expanded.
+        if slot.instance.is_some() {
+            return Ok(Gate::Open);
+        }
+        let step = self.plan.step(slot.step);
+        let facts = &self.facts.steps[slot.step as usize];
+        if !step.replaces_gate {
+            if let Some(unmet) = facts.unmet {
+                return Ok(Gate::Closed(NotReached::Need(self.plan.step(unmet).name.clone())));
+            }
+            if !step.needs.is_empty() && !facts.need_ran {
+                return Ok(Gate::Skip(SkipReason::Needs));
+            }
+        }
+        let Some(condition) = &step.condition else { return Ok(Gate::Open) };
+        let scope = View { state: self, slot: Some(slot) };
+        match condition.holds(&scope, &self.facts.limits) {
+            Ok(true) => Ok(Gate::Open),
+            Ok(false) => Ok(Gate::Skip(SkipReason::Condition)),
+            Err(error) => Err(unreadable(ErrorClass::Gate, "`if`", &step.name, &error)),
+        }
+    }
+
+    /// The list that a step is expanded over.
+    fn each(&self, slot: Slot, list: &Template) -> Result<Vec<Value>, Failure> {
+        let step = self.plan.step(slot.step);
+        let limits = &self.facts.limits;
+        let scope = View { state: self, slot: Some(slot) };
+        let value = list
+            .evaluate(&scope, limits)
+            .map_err(|error| unreadable(ErrorClass::Permanent, "`for_each`", &step.name, &error))?;
+        let Value::List(each) = value else {
+            let message =
+                format!("`for_each` of step `{}`: expected a list, found {}", step.name, value.kind());
+            return Err(Failure::new(ErrorClass::Permanent, message));
+        };
+        let steps = self.facts.instances.saturating_add(each.len() as u64);
+        if steps > limits.run_steps {
+            let message = format!(
+                "`for_each` of step `{}` has {} items, which would make {steps} steps in this run, more than {} \
+                 (limit `run_steps`)",
+                step.name,
+                each.len(),
+                limits.run_steps
+            );
+            return Err(Failure::new(ErrorClass::Permanent, message).help("split the list over several runs"));
+        }
+        let what = || format!("the list of `for_each` of step `{}`", step.name);
+        self.check_size(&each, what)?;
+        Ok(each)
+    }
+
+    fn ready_event(&self, slot: Slot) -> Result<Event, Failure> {
+        let step = self.plan.step(slot.step);
+        let scope = View { state: self, slot: Some(slot) };
+        let mut inputs = Inputs::new();
+        for (name, template) in &step.inputs {
+            let value = template.evaluate(&scope, &self.facts.limits).map_err(|error| {
+                unreadable(ErrorClass::Permanent, &format!("input `{name}`"), &step.name, &error)
+            })?;
+            inputs.insert(name.clone(), value);
+        }
+        for port in &self.plan.action(slot.step).inputs {
+            // Leaving an optional input out and giving null are the same.
+            if !port.required && inputs.get(&port.name) == Some(&Value::Null) {
+                inputs.remove(&port.name);
+            }
+            match (inputs.get(&port.name), &port.default) {
+                (Some(value), _) => port.ty.check(value).map_err(|mismatch| {
+                    let message = format!("input `{}` of step `{}`: {mismatch}", port.name, step.name);
+                    Failure::new(ErrorClass::Permanent, message)
+                })?,
+                (None, Some(default)) => {
+                    inputs.insert(port.name.clone(), default.clone());
+                }
+                (None, None) if port.required => {
+                    let message =
+                        format!("input `{}` of step `{}` is required and not given", port.name, step.name);
+                    return Err(Failure::new(ErrorClass::Permanent, message));
+                }
+                (None, None) => {}
+            }
+        }
+        self.check_size(&inputs, || format!("the inputs of step `{}`", step.name))?;
+        let created = self.facts.created.as_ref();
+        let timeout_millis = step
+            .timeout_millis
+            .or_else(|| created.map(|created| created.limits.attempt_millis))
+            .unwrap_or(u64::MAX);
+        Ok(Event::StepReady { path: self.path(slot), inputs, timeout_millis })
+    }
+
+    /// Fails when `value` does not fit into an event.
+    pub(crate) fn check_size<T: Serialize>(
+        &self,
+        value: &T,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let mut counter = Counter(0);
+        // Counting does not fail, and what cannot be serialized does not fit either.
+        let counted = serde_json::to_writer(&mut counter, value).is_ok();
+        let limit = self.facts.limits.event_bytes;
+        if counted && counter.0 <= limit {
+            return Ok(());
+        }
+        let message = format!("{} take {} bytes, more than {limit} (limit `event_bytes`)", what(), counter.0);
+        let help = "pass large content as an artifact: a tree, a report or an image";
+        Err(Failure::new(ErrorClass::Permanent, message).help(help))
+    }
+
+    /// What the run gives, once its body succeeded.
+    pub(crate) fn run_outputs(&self) -> Result<vocab::Outputs, Failure> {
+        let scope = View { state: self, slot: None };
+        let mut outputs = vocab::Outputs::new();
+        for (name, template) in &self.plan.spec().outputs {
+            let value = template.evaluate(&scope, &self.facts.limits).map_err(|error| {
+                Failure::new(ErrorClass::Permanent, format!("output `{name}` of the run: {error}"))
+            })?;
+            outputs.insert(name.clone(), value);
+        }
+        self.check_size(&outputs, || "the outputs of the run".to_owned())?;
+        Ok(outputs)
+    }
+
+    /// What the run comes to as its steps stand: an error is a sentence for people.
+    pub(crate) fn failure_of(&self, slot: Slot) -> String {
+        let path = self.path(slot);
+        match (&self.instance(slot).error, self.instance(slot).end) {
+            (Some(error), _) => format!("step `{path}` failed: {}", error.message),
+            (None, end) => format!("step `{path}` ended {}", end.unwrap_or(StepStatus::Failed)),
+        }
+    }
+}
+
+fn unreadable(class: ErrorClass, what: &str, step: &str, error: &EvalError) -> Failure {
+    Failure::new(class, format!("{what} of step `{step}`: {error}"))
+}
+
+/// Counts bytes and keeps none.
+struct Counter(u64);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

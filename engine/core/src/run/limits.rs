@@ -1,0 +1,62 @@
+//! The bounds a run lives by, fixed when it is created: a changed configuration never changes a run's past.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use vocab::Limits;
+
+/// The part of [`Limits`] that decisions about one run depend on. Recorded in the run's first event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunLimits {
+    /// Payload of one event, in bytes; larger inputs or outputs fail their step.
+    pub event_bytes: u64,
+    /// Step instances of the run.
+    pub run_steps: u64,
+    /// Time of one attempt when the workflow names none, in milliseconds.
+    pub attempt_millis: u64,
+    /// Times that a step's attempt may be lost before the step fails.
+    pub lost_attempts: u64,
+    /// Tries to undo one effect before it counts as stuck.
+    pub undo_attempts: u64,
+    /// Operations that one expression may take.
+    pub expression_operations: u64,
+}
+
+impl RunLimits {
+    /// The time of one attempt when the workflow names none.
+    pub const fn attempt(&self) -> Duration {
+        Duration::from_millis(self.attempt_millis)
+    }
+
+    /// All bounds, with defaults where decisions do not look: the form that expressions take.
+    pub(crate) fn in_full(&self) -> Limits {
+        Limits {
+            event_bytes: self.event_bytes,
+            run_steps: self.run_steps,
+            attempt_seconds: self.attempt_millis / 1000,
+            lost_attempts: self.lost_attempts,
+            undo_attempts: self.undo_attempts,
+            expression_operations: self.expression_operations,
+            ..Limits::default()
+        }
+    }
+}
+
+impl From<&Limits> for RunLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            event_bytes: limits.event_bytes,
+            run_steps: limits.run_steps,
+            attempt_millis: limits.attempt_seconds.saturating_mul(1000),
+            lost_attempts: limits.lost_attempts,
+            undo_attempts: limits.undo_attempts,
+            expression_operations: limits.expression_operations,
+        }
+    }
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self::from(&Limits::default())
+    }
+}

@@ -1,0 +1,38 @@
+//! One run: its events, its state, and what follows from it.
+
+mod after;
+mod apply;
+mod apply_effect;
+mod apply_step;
+mod command;
+mod compensate;
+mod decide;
+mod effect_id;
+mod event;
+mod failure;
+mod gate;
+mod journal;
+mod limits;
+mod ready;
+mod recover;
+mod report;
+mod scope;
+mod state;
+mod transition;
+mod view;
+mod wire;
+
+pub use apply::IllegalTransition;
+pub use command::Command;
+pub use decide::Decision;
+pub use effect_id::EffectId;
+pub use event::{CachedFrom, Event, Halt, NotReached, Origin, Release, RunCreated, SkipReason};
+pub use failure::Failure;
+pub use journal::{Begin, JournalRefusal};
+pub use limits::RunLimits;
+pub use ready::ReadyStep;
+pub use report::{LeaseLost, Report, RunningAttempt};
+pub use state::RunState;
+pub use transition::{EffectPhase, RunPhase, StepPhase, Transition, next_effect, next_run, next_step};
+pub use view::{EffectView, StepView};
+pub use wire::{EventKind, UnknownEvent};
