@@ -25,7 +25,7 @@ CREATE TABLE effects (
     -- Place in the run's journal: undo goes from high to low.
     seq BIGINT NOT NULL,
     PRIMARY KEY (run, path, name)
-);
+) WITHOUT ROWID;
 CREATE TABLE events (
     run TEXT NOT NULL REFERENCES runs (run),
     seq BIGINT NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE events (
     v BIGINT NOT NULL,
     payload TEXT NOT NULL,
     PRIMARY KEY (run, seq)
-);
+) WITHOUT ROWID;
 CREATE TABLE leases (
     run TEXT NOT NULL REFERENCES runs (run),
     path TEXT NOT NULL,
@@ -46,7 +46,7 @@ CREATE TABLE leases (
     token BIGINT NOT NULL,
     expires_ms BIGINT NOT NULL,
     PRIMARY KEY (run, path)
-);
+) WITHOUT ROWID;
 CREATE INDEX leases_by_worker ON leases (worker, run, path);
 CREATE TABLE memos (
     tenant TEXT NOT NULL,
@@ -57,7 +57,7 @@ CREATE TABLE memos (
     path TEXT NOT NULL,
     at_ms BIGINT NOT NULL,
     PRIMARY KEY (tenant, scope, digest)
-);
+) WITHOUT ROWID;
 CREATE TABLE origins (
     tenant TEXT NOT NULL,
     -- Empty for a run without a project.
@@ -66,7 +66,7 @@ CREATE TABLE origins (
     file TEXT NOT NULL,
     run TEXT NOT NULL REFERENCES runs (run),
     PRIMARY KEY (tenant, project, delivery, file)
-);
+) WITHOUT ROWID;
 CREATE INDEX origins_by_run ON origins (run);
 CREATE TABLE plans (
     digest TEXT NOT NULL,
@@ -129,7 +129,7 @@ CREATE TABLE steps (
     started_ms BIGINT,
     finished_ms BIGINT,
     PRIMARY KEY (run, path)
-);
+) WITHOUT ROWID;
 CREATE TABLE tokens (
     hash TEXT NOT NULL PRIMARY KEY,
     tenant TEXT NOT NULL,

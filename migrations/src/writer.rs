@@ -1,6 +1,6 @@
 //! The one task that writes: a bounded queue, a savepoint for each job, one COMMIT for each batch.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::{Connection as _, SqliteConnection};
@@ -117,15 +117,23 @@ impl Turn {
             Some(connection) => connection,
             empty => empty.insert(connect::writer(&self.path).await.map_err(Stop::Begin)?),
         };
-        execute(connection, "BEGIN IMMEDIATE").await.map_err(Stop::Begin)?;
+        execute(connection, "BEGIN IMMEDIATE; SAVEPOINT job").await.map_err(Stop::Begin)?;
         while let Some(job) = ran.last_mut() {
-            in_savepoint(connection, &self.path, job.as_mut()).await.map_err(Stop::Lost)?;
+            let kept = job.run(connection, &self.path).await;
+            if !kept {
+                // The savepoint itself stays: the next job runs in it.
+                execute(connection, "ROLLBACK TO job").await.map_err(Stop::Lost)?;
+            }
             if ran.len() == self.bound {
                 break;
             }
             let Ok(next) = self.jobs.try_recv() else { break };
             ran.push(next);
+            if kept {
+                execute(connection, "RELEASE job; SAVEPOINT job").await.map_err(Stop::Lost)?;
+            }
         }
+        // Releases the last savepoint as well.
         execute(connection, "COMMIT").await.map_err(Stop::Commit)
     }
 
@@ -155,19 +163,6 @@ impl Turn {
             let _ = connection.close().await;
         }
     }
-}
-
-/// Runs one job; its writes stay only when it succeeds.
-async fn in_savepoint(
-    connection: &mut SqliteConnection,
-    path: &Path,
-    job: &mut dyn Job,
-) -> Result<(), sqlx::Error> {
-    execute(connection, "SAVEPOINT job").await?;
-    if !job.run(connection, path).await {
-        execute(connection, "ROLLBACK TO job").await?;
-    }
-    execute(connection, "RELEASE job").await
 }
 
 async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {

@@ -4,14 +4,17 @@ use engine_ports::{EffectKey, EffectRecord, RunRow, StoreError};
 use vocab::RunId;
 
 use super::cells::{Table, bigint, json};
+use super::insert::{Insert, ROWS};
 use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
 
 const TABLE: Table = Table { name: "effects", key: &["run", "path", "name"] };
 
-pub(super) const PUT: &str = "INSERT INTO effects (run, path, name, tenant, action, intent, handle, state, \
-     attempt, seq) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-     ON CONFLICT (run, path, name) DO UPDATE SET action = excluded.action, intent = excluded.intent, \
-     handle = excluded.handle, state = excluded.state, attempt = excluded.attempt, seq = excluded.seq";
+const PUT: Insert = Insert {
+    head: "INSERT INTO effects (run, path, name, tenant, action, intent, handle, state, attempt, seq)",
+    columns: 10,
+    tail: "ON CONFLICT (run, path, name) DO UPDATE SET action = excluded.action, intent = excluded.intent, \
+        handle = excluded.handle, state = excluded.state, attempt = excluded.attempt, seq = excluded.seq",
+};
 pub(super) const OF_RUN: &str = "SELECT run, path, name, action, intent, handle, state, attempt, seq \
      FROM effects WHERE run = $1";
 
@@ -22,20 +25,22 @@ pub(super) async fn put(
     effects: &[EffectRecord],
 ) -> Result<(), Failure> {
     let id = run.id.to_string();
-    for effect in effects {
-        sqlx::query(PUT)
-            .bind(&id)
-            .bind(effect.key.path.to_string())
-            .bind(&effect.key.name)
-            .bind(run.tenant.as_str())
-            .bind(effect.action.to_string())
-            .bind(json(&effect.intent)?)
-            .bind(effect.handle.as_ref().map(json).transpose()?)
-            .bind(effect.state.name())
-            .bind(i64::from(effect.attempt))
-            .bind(bigint(effect.seq)?)
-            .execute(&mut *connection)
-            .await?;
+    for effects in effects.chunks(ROWS) {
+        let mut query = sqlx::query(PUT.sql(effects.len()));
+        for effect in effects {
+            query = query
+                .bind(&id)
+                .bind(effect.key.path.to_string())
+                .bind(&effect.key.name)
+                .bind(run.tenant.as_str())
+                .bind(effect.action.to_string())
+                .bind(json(&effect.intent)?)
+                .bind(effect.handle.as_ref().map(json).transpose()?)
+                .bind(effect.state.name())
+                .bind(i64::from(effect.attempt))
+                .bind(bigint(effect.seq)?);
+        }
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

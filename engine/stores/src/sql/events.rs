@@ -4,12 +4,13 @@ use engine_ports::{EventRecord, RunRow, StoreError};
 use vocab::RunId;
 
 use super::cells::{Table, bigint, json};
+use super::insert::{Insert, ROWS};
 use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
 
 const TABLE: Table = Table { name: "events", key: &["run", "seq"] };
 
-const APPEND: &str =
-    "INSERT INTO events (run, seq, tenant, at_ms, kind, v, payload) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const APPEND: Insert =
+    Insert { head: "INSERT INTO events (run, seq, tenant, at_ms, kind, v, payload)", columns: 7, tail: "" };
 pub(super) const AFTER: &str = "SELECT run, seq, at_ms, kind, v, payload FROM events \
      WHERE run = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
@@ -20,17 +21,19 @@ pub(super) async fn append(
     events: &[EventRecord],
 ) -> Result<(), Failure> {
     let id = run.id.to_string();
-    for event in events {
-        sqlx::query(APPEND)
-            .bind(&id)
-            .bind(bigint(event.seq)?)
-            .bind(run.tenant.as_str())
-            .bind(event.at.as_millis())
-            .bind(&event.kind)
-            .bind(i64::from(event.v))
-            .bind(json(&event.payload)?)
-            .execute(&mut *connection)
-            .await?;
+    for events in events.chunks(ROWS) {
+        let mut query = sqlx::query(APPEND.sql(events.len()));
+        for event in events {
+            query = query
+                .bind(&id)
+                .bind(bigint(event.seq)?)
+                .bind(run.tenant.as_str())
+                .bind(event.at.as_millis())
+                .bind(&event.kind)
+                .bind(i64::from(event.v))
+                .bind(json(&event.payload)?);
+        }
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

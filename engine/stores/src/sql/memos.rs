@@ -3,29 +3,35 @@
 use engine_ports::{MemoEntry, MemoKey, StoreError};
 
 use super::cells::{Table, json};
+use super::insert::{Insert, ROWS};
 use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
 
 const TABLE: Table = Table { name: "memos", key: &["tenant", "scope", "digest"] };
 
-const KEEP: &str = "INSERT INTO memos (tenant, scope, digest, outputs, run, path, at_ms) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+const KEEP: Insert = Insert {
+    head: "INSERT INTO memos (tenant, scope, digest, outputs, run, path, at_ms)",
+    columns: 7,
+    tail: "ON CONFLICT DO NOTHING",
+};
 pub(super) const FIND: &str = "SELECT tenant, scope, digest, outputs, run, path, at_ms FROM memos \
      WHERE tenant = $1 AND scope = $2 AND digest = $3";
 pub(super) const FORGET: &str = "DELETE FROM memos WHERE tenant = $1 AND scope = $2 AND digest = $3";
 
 /// Keeps entries whose keys are free.
 pub(super) async fn keep(connection: &mut Connection, memos: &[MemoEntry]) -> Result<(), Failure> {
-    for memo in memos {
-        sqlx::query(KEEP)
-            .bind(memo.key.tenant.as_str())
-            .bind(&memo.key.scope)
-            .bind(memo.key.digest.to_string())
-            .bind(json(&memo.outputs)?)
-            .bind(memo.run.to_string())
-            .bind(memo.path.to_string())
-            .bind(memo.at.as_millis())
-            .execute(&mut *connection)
-            .await?;
+    for memos in memos.chunks(ROWS) {
+        let mut query = sqlx::query(KEEP.sql(memos.len()));
+        for memo in memos {
+            query = query
+                .bind(memo.key.tenant.as_str())
+                .bind(&memo.key.scope)
+                .bind(memo.key.digest.to_string())
+                .bind(json(&memo.outputs)?)
+                .bind(memo.run.to_string())
+                .bind(memo.path.to_string())
+                .bind(memo.at.as_millis());
+        }
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod cells;
 mod deliveries;
 mod effects;
 mod events;
+mod insert;
 mod leases;
 mod memos;
 mod origins;

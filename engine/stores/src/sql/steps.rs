@@ -4,40 +4,45 @@ use engine_ports::{RunRow, StepRow, StoreError};
 use vocab::{RunId, Timestamp};
 
 use super::cells::{Table, json};
+use super::insert::{Insert, ROWS};
 use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
 
 const TABLE: Table = Table { name: "steps", key: &["run", "path"] };
 
-pub(super) const PUT: &str = "INSERT INTO steps (run, path, tenant, position, action, status, attempts, cached, \
-     outputs, error, ready_ms, started_ms, finished_ms) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
-     ON CONFLICT (run, path) DO UPDATE SET position = excluded.position, action = excluded.action, \
-     status = excluded.status, attempts = excluded.attempts, cached = excluded.cached, \
-     outputs = excluded.outputs, error = excluded.error, ready_ms = excluded.ready_ms, \
-     started_ms = excluded.started_ms, finished_ms = excluded.finished_ms";
+const PUT: Insert = Insert {
+    head: "INSERT INTO steps (run, path, tenant, position, action, status, attempts, cached, outputs, error, \
+        ready_ms, started_ms, finished_ms)",
+    columns: 13,
+    tail: "ON CONFLICT (run, path) DO UPDATE SET position = excluded.position, action = excluded.action, \
+        status = excluded.status, attempts = excluded.attempts, cached = excluded.cached, \
+        outputs = excluded.outputs, error = excluded.error, ready_ms = excluded.ready_ms, \
+        started_ms = excluded.started_ms, finished_ms = excluded.finished_ms",
+};
 pub(super) const OF_RUN: &str = "SELECT run, path, position, action, status, attempts, cached, outputs, error, \
      ready_ms, started_ms, finished_ms FROM steps WHERE run = $1";
 
 /// Writes the rows of steps that changed.
 pub(super) async fn put(connection: &mut Connection, run: &RunRow, steps: &[StepRow]) -> Result<(), Failure> {
     let id = run.id.to_string();
-    for step in steps {
-        sqlx::query(PUT)
-            .bind(&id)
-            .bind(step.path.to_string())
-            .bind(run.tenant.as_str())
-            .bind(i64::from(step.position))
-            .bind(&step.action)
-            .bind(step.status.name())
-            .bind(i64::from(step.attempts))
-            .bind(i64::from(step.cached))
-            .bind(json(&step.outputs)?)
-            .bind(step.error.as_ref().map(json).transpose()?)
-            .bind(step.ready_at.map(Timestamp::as_millis))
-            .bind(step.started_at.map(Timestamp::as_millis))
-            .bind(step.finished_at.map(Timestamp::as_millis))
-            .execute(&mut *connection)
-            .await?;
+    for steps in steps.chunks(ROWS) {
+        let mut query = sqlx::query(PUT.sql(steps.len()));
+        for step in steps {
+            query = query
+                .bind(&id)
+                .bind(step.path.to_string())
+                .bind(run.tenant.as_str())
+                .bind(i64::from(step.position))
+                .bind(&step.action)
+                .bind(step.status.name())
+                .bind(i64::from(step.attempts))
+                .bind(i64::from(step.cached))
+                .bind(json(&step.outputs)?)
+                .bind(step.error.as_ref().map(json).transpose()?)
+                .bind(step.ready_at.map(Timestamp::as_millis))
+                .bind(step.started_at.map(Timestamp::as_millis))
+                .bind(step.finished_at.map(Timestamp::as_millis));
+        }
+        query.execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -1,0 +1,43 @@
+//! Many rows in one statement: each statement is a trip to the database's thread and back, and the one writer
+//! makes the trips of everybody.
+
+use sqlx::AssertSqlSafe;
+
+/// Rows that one statement may write. A full statement stays far below the databases' bounds on parameters, and
+/// the connection keeps one prepared for each number of rows.
+pub(super) const ROWS: usize = 32;
+
+/// An `INSERT` for any number of rows.
+pub(super) struct Insert {
+    /// Up to the list of columns.
+    pub(super) head: &'static str,
+    /// How many columns that are.
+    pub(super) columns: usize,
+    /// What follows the values.
+    pub(super) tail: &'static str,
+}
+
+impl Insert {
+    /// The statement for `rows` rows: parameters count on from row to row.
+    pub(super) fn sql(&self, rows: usize) -> AssertSqlSafe<String> {
+        let row = |row: usize| {
+            let cells: Vec<_> =
+                (1..=self.columns).map(|cell| format!("${}", row * self.columns + cell)).collect();
+            format!("({})", cells.join(", "))
+        };
+        let values: Vec<_> = (0..rows).map(row).collect();
+        // Only constants and numbers of parameters went into it.
+        AssertSqlSafe(format!("{} VALUES {} {}", self.head, values.join(", "), self.tail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_count_on_from_row_to_row() {
+        let insert = Insert { head: "INSERT INTO t (a, b)", columns: 2, tail: "ON CONFLICT DO NOTHING" };
+        assert_eq!(insert.sql(2).0, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+    }
+}
