@@ -103,6 +103,9 @@ pub trait ProjectStore: Send + Sync {
     /// Writes a delivery down, once.
     async fn accept(&self, delivery: NewDelivery) -> Result<Delivery, StoreError>;
 
+    /// A delivery and what became of it, by the sender's id.
+    async fn delivery(&self, project: ProjectId, delivery: &str) -> Result<Option<DeliveryRow>, StoreError>;
+
     /// Writes down what became of a delivery.
     async fn conclude(
         &self,

@@ -116,6 +116,10 @@ impl ProjectStore for MemoryProjectStore {
         Ok(Delivery::New)
     }
 
+    async fn delivery(&self, project: ProjectId, delivery: &str) -> Result<Option<DeliveryRow>, StoreError> {
+        Ok(self.rows().deliveries.get(&(project, delivery.to_owned())).cloned())
+    }
+
     async fn conclude(
         &self,
         project: ProjectId,

@@ -40,8 +40,17 @@ pub(super) async fn accept(connection: &mut Connection, new: &NewDelivery) -> Re
     }
     let row =
         sqlx::query(FIND).bind(new.project.to_string()).bind(&new.delivery).fetch_one(connection).await?;
-    let outcome = TABLE.cells(&row).json("outcome")?;
-    Ok(Delivery::Seen(Box::new(DeliveryRow { delivery: read(&row)?, outcome })))
+    Ok(Delivery::Seen(Box::new(read_with_outcome(&row)?)))
+}
+
+/// A delivery and what became of it.
+pub(super) async fn find(
+    pool: &Pool,
+    project: ProjectId,
+    delivery: &str,
+) -> Result<Option<DeliveryRow>, Failure> {
+    let row = sqlx::query(FIND).bind(project.to_string()).bind(delivery).fetch_optional(pool).await?;
+    Ok(row.as_ref().map(read_with_outcome).transpose()?)
 }
 
 /// Writes down what became of a delivery.
@@ -80,6 +89,10 @@ pub(super) async fn clear(
 
 fn missing(project: ProjectId, delivery: &str) -> StoreError {
     StoreError::Missing(format!("delivery `{delivery}` of project {project}"))
+}
+
+fn read_with_outcome(row: &Row) -> Result<DeliveryRow, StoreError> {
+    Ok(DeliveryRow { delivery: read(row)?, outcome: TABLE.cells(row).json("outcome")? })
 }
 
 fn read(row: &Row) -> Result<NewDelivery, StoreError> {

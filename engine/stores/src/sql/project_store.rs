@@ -1,7 +1,9 @@
 //! Projects and deliveries on SQLite.
 
 use async_trait::async_trait;
-use engine_ports::{Delivery, DeliveryOutcome, NewDelivery, Page, Project, ProjectStore, StoreError};
+use engine_ports::{
+    Delivery, DeliveryOutcome, DeliveryRow, NewDelivery, Page, Project, ProjectStore, StoreError,
+};
 use migrations::Database;
 use vocab::{Name, ProjectId, TenantName};
 
@@ -69,6 +71,10 @@ impl ProjectStore for SqliteProjectStore {
         let job =
             self.database.write(move |c| Box::pin(async move { deliveries::accept(c, &delivery).await }));
         self.explain(job.await)
+    }
+
+    async fn delivery(&self, project: ProjectId, delivery: &str) -> Result<Option<DeliveryRow>, StoreError> {
+        self.explain(deliveries::find(self.database.reads(), project, delivery).await)
     }
 
     async fn conclude(

@@ -43,6 +43,8 @@ pub(crate) async fn a_redelivery_gets_the_first_answer(stores: &Stores) {
     stores.projects.conclude(project, "1", outcome.clone()).await.unwrap();
     assert_eq!(stores.projects.pending(10).await.unwrap(), []);
     let seen = DeliveryRow { delivery: first.clone(), outcome: outcome.clone() };
+    assert_eq!(stores.projects.delivery(project, "1").await.unwrap(), Some(seen.clone()));
+    assert_eq!(stores.projects.delivery(project, "2").await.unwrap(), None);
     assert_eq!(stores.projects.accept(first).await.unwrap(), Delivery::Seen(Box::new(seen)));
     let error = stores.projects.conclude(project, "2", outcome).await.unwrap_err();
     assert!(matches!(error, StoreError::Missing(_)), "{error}");
