@@ -1,10 +1,15 @@
 //! The doors of Image Factory: configuration, identity, REST, webhook, events, command line; and the only place
 //! where the parts are wired together.
 
+mod adapters;
+mod catalogue;
 pub mod config;
 pub mod data;
 mod filters;
+mod model;
 mod problem;
 mod rejection;
 mod reply;
 mod serve;
+mod trigger;
+mod ui;

@@ -91,6 +91,15 @@ impl Problem {
         Self::new(ProblemKind::NotFound, format!("there is no {thing}"))
     }
 
+    /// A workflow with these diagnostics does not compile.
+    pub(crate) fn does_not_compile(diagnostics: &[lang::Diagnostic]) -> Self {
+        let errors = diagnostics.iter().filter(|found| found.severity == lang::Severity::Error).count();
+        let list: Vec<_> = diagnostics.iter().map(lang::Diagnostic::to_json).collect();
+        Self::new(ProblemKind::DoesNotCompile, format!("the workflow has {errors} error(s)"))
+            .with("diagnostics", list)
+            .help("`image-factory lint FILE` shows them with the lines of the file")
+    }
+
     /// Adds what to do.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -148,7 +157,7 @@ impl From<engine_ports::StoreError> for Problem {
             E::Missing(_) => Self::new(ProblemKind::NotFound, detail),
             E::Full(_) => Self::new(ProblemKind::Unavailable, detail).retry_after(60),
             E::Closed => Self::new(ProblemKind::Unavailable, detail).retry_after(10),
-            E::Fenced(_) | E::Damaged { .. } | E::Database(_) => Self::internal(&detail),
+            E::Fenced(_) | E::Malformed { .. } | E::Damaged { .. } | E::Database(_) => Self::internal(&detail),
         }
     }
 }

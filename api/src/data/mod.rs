@@ -14,4 +14,5 @@ pub use error::DataError;
 pub use folder::DataFolder;
 pub use lock::{FolderLock, Holder};
 pub use private_file::random;
+pub(crate) use private_file::read as read_private;
 pub use sealer::{SealError, Sealer};

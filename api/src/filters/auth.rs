@@ -35,9 +35,17 @@ impl Tokens {
     }
 
     /// Who stands behind an `Authorization` header; `None` when nobody does.
-    pub(crate) async fn check(&self, authorization: &str) -> Result<Option<Caller>, StoreError> {
+    async fn check_header(&self, authorization: &str) -> Result<Option<Caller>, StoreError> {
         let Some((user, token)) = credentials(authorization) else { return Ok(None) };
-        let hash = token_hash(&token);
+        self.check(user.as_deref(), &token).await
+    }
+
+    /// Who stands behind a token; `None` when nobody does, or somebody else than `user`.
+    pub(crate) async fn check(&self, user: Option<&str>, token: &str) -> Result<Option<Caller>, StoreError> {
+        if token.is_empty() || token.len() > MOST_TOKEN {
+            return Ok(None);
+        }
+        let hash = token_hash(token);
         let Some(row) = self.0.token(&hash).await? else { return Ok(None) };
         // The database has compared already, in its own way; this comparison is the one that counts.
         let same = bool::from(row.hash.as_bytes().ct_eq(hash.as_bytes()));
@@ -59,7 +67,7 @@ fn credentials(authorization: &str) -> Option<(Option<String>, String)> {
     } else {
         return None;
     };
-    (!found.1.is_empty() && found.1.len() <= MOST_TOKEN).then_some(found)
+    (!found.1.is_empty()).then_some(found)
 }
 
 /// The caller, or 401.
@@ -76,7 +84,7 @@ pub(crate) fn caller(
                 )
             };
             let Some(header) = header else { return Err(refuse("no token was sent")) };
-            match tokens.check(&header).await {
+            match tokens.check_header(&header).await {
                 Ok(Some(caller)) => Ok(caller),
                 Ok(None) => Err(refuse("the token is not known")),
                 Err(error) => Err(reject(error.into())),
@@ -97,6 +105,5 @@ mod tests {
         for wrong in ["", "Bearer", "Bearer ", "Digest abc", "Basic !!!", "Basic YWRtaW4="] {
             assert_eq!(credentials(wrong), None, "{wrong}");
         }
-        assert_eq!(credentials(&format!("Bearer {}", "a".repeat(600))), None);
     }
 }

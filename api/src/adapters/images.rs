@@ -1,0 +1,169 @@
+//! Images and repositories, in the registry.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use engine_ports::{
+    ByteStream, Expect, HoldOwner, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository,
+};
+use registry::{Error, Locator, Registry, RepositoryName, Tag, TagMove};
+use tokio_util::io::ReaderStream;
+use vocab::{ArtifactKind, ArtifactRef, Digest};
+
+/// Who publishes when a step does.
+const BY: &str = "workflow";
+/// Tags that are read at once.
+const PAGE: u32 = 500;
+
+/// The registry as steps see it.
+pub(crate) struct RegistryImages(Registry);
+
+impl RegistryImages {
+    pub(crate) const fn new(registry: Registry) -> Self {
+        Self(registry)
+    }
+
+    /// The image of that digest, held by `owner`.
+    async fn held(&self, owner: &HoldOwner, digest: Digest) -> Result<ArtifactRef, ImageError> {
+        let content = self.0.content();
+        content.hold(&owner.to_string(), std::slice::from_ref(&digest)).await.map_err(refused)?;
+        self.image(digest).await
+    }
+
+    async fn image(&self, digest: Digest) -> Result<ArtifactRef, ImageError> {
+        let size = self.0.content().image_size(&digest).await.map_err(refused)?;
+        Ok(ArtifactRef { kind: ArtifactKind::Image, digest, size })
+    }
+
+    /// A tag that names the image, if one does.
+    async fn tag_of(&self, repository: &RepositoryName, image: &Digest) -> Result<Option<Tag>, ImageError> {
+        let mut last = String::new();
+        loop {
+            let tags = self.0.catalog().tags(repository, PAGE, &last).await.map_err(refused)?;
+            let Some(newest) = tags.last() else { return Ok(None) };
+            newest.as_str().clone_into(&mut last);
+            for tag in tags {
+                let named = self.0.catalog().resolve(repository, &Locator::Tag(tag.clone())).await;
+                if named.map_err(refused)?.is_some_and(|named| named.digest == *image) {
+                    return Ok(Some(tag));
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ImageStore for RegistryImages {
+    async fn import_layout(&self, owner: &HoldOwner, layout: &Path) -> Result<ArtifactRef, ImageError> {
+        let image = self.0.content().import_layout(layout).await.map_err(refused)?;
+        self.held(owner, image.digest).await
+    }
+
+    async fn put_blob(&self, owner: &HoldOwner, stream: ByteStream) -> Result<(Digest, u64), ImageError> {
+        let blob = self.0.content().put(ReaderStream::new(stream), None).await.map_err(refused)?;
+        let digests = std::slice::from_ref(&blob.digest);
+        self.0.content().hold(&owner.to_string(), digests).await.map_err(refused)?;
+        Ok((blob.digest, blob.size))
+    }
+
+    async fn put_manifest(
+        &self,
+        owner: &HoldOwner,
+        manifest: ImageManifest,
+    ) -> Result<ArtifactRef, ImageError> {
+        let stored = self.0.content().put_manifest(manifest.bytes.into(), &manifest.media_type).await;
+        self.held(owner, stored.map_err(refused)?.digest).await
+    }
+
+    async fn manifest(&self, image: &Digest) -> Result<ImageManifest, ImageError> {
+        let stored = self.0.content().manifest(image).await.map_err(refused)?;
+        let stored = stored.ok_or_else(|| ImageError::Missing(format!("image {image}")))?;
+        Ok(ImageManifest { media_type: stored.media_type, bytes: stored.bytes.to_vec() })
+    }
+
+    async fn open_blob(&self, blob: &Digest) -> Result<ByteStream, ImageError> {
+        Ok(Box::pin(self.0.content().open_blob(blob).await.map_err(refused)?.file))
+    }
+
+    async fn push(&self, repository: &Repository, image: &ArtifactRef) -> Result<Pushed, ImageError> {
+        let name = named(repository)?;
+        let locator = Locator::Digest(image.digest.clone());
+        let before = self.0.catalog().resolve(&name, &locator).await.map_err(refused)?;
+        self.0.catalog().link_image(&name, &image.digest, BY).await.map_err(refused)?;
+        Ok(Pushed { new: before.is_none(), reference: format!("{repository}@{}", image.digest) })
+    }
+
+    async fn unpublish(&self, repository: &Repository, image: &Digest) -> Result<(), ImageError> {
+        let name = named(repository)?;
+        if let Some(tag) = self.tag_of(&name, image).await? {
+            return Err(ImageError::InUse(
+                format!("{repository}@{image}"),
+                format!("the tag `{tag}` names it"),
+            ));
+        }
+        self.0.catalog().delete_manifest(&name, image, BY).await.map_err(refused)
+    }
+
+    async fn resolve(
+        &self,
+        repository: &Repository,
+        reference: &str,
+    ) -> Result<Option<ArtifactRef>, ImageError> {
+        let locator: Locator =
+            reference.parse().map_err(|error| ImageError::Malformed(format!("{error}")))?;
+        let found = self.0.catalog().resolve(&named(repository)?, &locator).await.map_err(refused)?;
+        match found {
+            Some(found) => self.image(found.digest).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn move_tag(
+        &self,
+        repository: &Repository,
+        tag: &str,
+        expect: Expect,
+        to: Option<&Digest>,
+        by: &str,
+    ) -> Result<Moved, ImageError> {
+        let tag: Tag = tag.parse().map_err(|error| ImageError::Malformed(format!("{error}")))?;
+        let expected = match expect {
+            Expect::Any => registry::Expect::Any,
+            Expect::Absent => registry::Expect::Absent,
+            Expect::Is(digest) => registry::Expect::Is(digest),
+        };
+        let moved = self.0.catalog().move_tag(&named(repository)?, &tag, expected, to.cloned(), by).await;
+        Ok(match moved.map_err(refused)? {
+            TagMove::Moved { previous } => Moved::Done { previous },
+            TagMove::Conflict { found } => Moved::Conflict { found },
+        })
+    }
+}
+
+fn named(repository: &Repository) -> Result<RepositoryName, ImageError> {
+    repository
+        .to_string()
+        .parse()
+        .map_err(|error: registry::NameError| ImageError::Malformed(error.to_string()))
+}
+
+fn refused(error: Error) -> ImageError {
+    let text = error.to_string();
+    match error {
+        Error::UnknownContent { digest } => ImageError::Missing(format!("content {digest}")),
+        Error::UnknownRepository { repository } => ImageError::Missing(format!("repository {repository}")),
+        Error::UnknownManifest { repository, locator } => {
+            ImageError::Missing(format!("{locator} in {repository}"))
+        }
+        Error::TooLarge { .. } => ImageError::Full(text),
+        error if error.is_full() => ImageError::Full(text),
+        Error::Name(_)
+        | Error::Manifest(_)
+        | Error::Layout { .. }
+        | Error::DigestMismatch { .. }
+        | Error::SizeMismatch { .. }
+        | Error::MissingReferences { .. }
+        | Error::WrongSize { .. } => ImageError::Malformed(text),
+        _ => ImageError::Io(text),
+    }
+}

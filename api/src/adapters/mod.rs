@@ -1,0 +1,11 @@
+//! The ports of the engine over the registry and the data folder.
+
+mod access;
+mod artifacts;
+mod images;
+mod secrets;
+
+pub(crate) use access::RegistryAccess;
+pub(crate) use artifacts::RegistryArtifacts;
+pub(crate) use images::RegistryImages;
+pub(crate) use secrets::FileSecrets;

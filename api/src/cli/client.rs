@@ -1,0 +1,176 @@
+//! Talks to a server: finds it, shows the token, turns refusals into messages.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use super::Failure;
+use super::args::ServerArgs;
+use super::setup::Setup;
+use crate::data::{AdminToken, DataFolder, Endpoint};
+
+/// Time to reach the server, and for one answer that is not a stream.
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(60);
+/// An answer that is larger is none of ours.
+const MOST_BYTES: usize = 64 * 1024 * 1024;
+
+/// A server, and who asks.
+pub(super) struct Server {
+    client: Client,
+    base: String,
+    token: String,
+}
+
+impl Server {
+    /// The server that the arguments, the environment or the data folder name.
+    pub(super) fn find(args: &ServerArgs, setup: &Setup) -> Result<Self, Failure> {
+        let config = setup.resolve(&args.config.flags(&[]))?.config;
+        let named = args.server.clone().or_else(|| setup.environment.get("IMAGE_FACTORY_SERVER").map(str::to_owned));
+        let own_token = setup.environment.get("IMAGE_FACTORY_TOKEN").map(str::to_owned);
+        // A client makes no data folder: it only reads one that is there.
+        let folder = config.data_dir.is_dir().then(|| DataFolder::open(&config.data_dir)).transpose()?;
+        let base = match (named, &folder) {
+            (Some(url), _) => Some(url),
+            (None, Some(folder)) => Endpoint::load(folder)?.map(|endpoint| endpoint.url),
+            (None, None) => None,
+        };
+        let base = base.ok_or_else(|| {
+            let folder = config.data_dir.display();
+            Failure::usage(format!("no server is known: none serves the data folder {folder}")).help(format!(
+                "start one with `image-factory serve --data-dir {folder}`, or name one with --server URL or --data-dir DIR"
+            ))
+        })?;
+        let token = match own_token {
+            Some(token) => token,
+            None => folder
+                .map(|folder| AdminToken::load(&folder))
+                .transpose()?
+                .flatten()
+                .map(|token| token.expose().to_owned())
+                .ok_or_else(|| {
+                    Failure::usage("no token is known for the server")
+                        .help("set IMAGE_FACTORY_TOKEN, or name the server's data folder with --data-dir")
+                })?,
+        };
+        let client = http_client(config.steps.ca_bundle.as_deref())?;
+        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token })
+    }
+
+    /// URL of the server.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// GET of JSON.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.read(self.request(Method::GET, path).timeout(ANSWER)).await
+    }
+
+    /// A request with a JSON body, and JSON back.
+    pub(super) async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.read(self.request(method, path).timeout(ANSWER).json(body)).await
+    }
+
+    /// DELETE, with nothing back.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.exchange(self.request(Method::DELETE, path).timeout(ANSWER)).await.map(|_| ())
+    }
+
+    /// GET of a stream.
+    pub(super) async fn stream(&self, path: &str) -> Result<Response, Failure> {
+        self.exchange(self.request(Method::GET, path)).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let bytes = bounded(self.exchange(request).await?).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Failure::new(format!("the answer of {} cannot be read: {error}", self.base))
+                .help("is it an Image Factory of the same version?")
+        })
+    }
+
+    async fn exchange(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| {
+            let failure = Failure::new(format!("cannot reach {}: {}", self.base, root(&error)));
+            if error.is_connect() { failure.help("is the server running? `image-factory serve` starts one") } else { failure }
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let bytes = bounded(response).await.unwrap_or_default();
+        let problem: Json = serde_json::from_slice(&bytes).unwrap_or_default();
+        let text = |key: &str| problem[key].as_str().map(str::to_owned);
+        let failure = Failure::new(text("detail").unwrap_or_else(|| format!("the server answered {status}")));
+        Err(match text("help") {
+            Some(help) => failure.help(help),
+            None => failure,
+        })
+    }
+}
+
+/// A client with the system's authorities and those of the operator.
+fn http_client(ca_bundle: Option<&std::path::Path>) -> Result<Client, Failure> {
+    let mut builder = Client::builder().connect_timeout(CONNECT);
+    // Ignored when it is set already: the process has one provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    if let Some(path) = ca_bundle {
+        let unusable = |reason: String| Failure::usage(format!("`steps.ca_bundle` {}: {reason}", path.display()));
+        let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        let authorities =
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;
+        for authority in authorities {
+            builder = builder.add_root_certificate(authority);
+        }
+    }
+    builder.build().map_err(|error| Failure::new(format!("no HTTP client can be made: {}", root(&error))))
+}
+
+async fn bounded(mut response: Response) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| Failure::new(format!("the answer broke off: {}", root(&error))))?
+    {
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err(Failure::new(format!("the answer is larger than {MOST_BYTES} bytes")));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// The innermost cause: the outer ones only repeat the URL.
+fn root(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// `text` as a part of a path or a query.
+pub(super) fn escape(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a `String` cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
+}

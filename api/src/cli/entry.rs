@@ -1,0 +1,55 @@
+//! The start of the program: arguments, runtime, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use super::args::{Cli, Command};
+use super::setup::Setup;
+use super::{Failure, actions, config, doctor, explain, init, lint, plan, projects, run, runs, serve};
+
+/// Runs the command that the arguments name. Exit code 0: done; 1: failed; 2: what was given is wrong.
+pub fn main() -> ExitCode {
+    // The shim adopts orphans and forks: it must not have threads, and so no runtime.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == "exec-shim") {
+        return engine_runtime::shim_main();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output and is a success; errors go to standard error.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let setup = Setup::of_process();
+    let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(dispatch(cli.command, &setup)),
+        Err(error) => Err(Failure::new(format!("the system gives no threads: {error}"))),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell(setup.ui);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn dispatch(command: Command, setup: &Setup) -> Result<(), Failure> {
+    match command {
+        Command::Serve(command) => serve::serve(command, setup).await,
+        Command::Run(command) => run::run(command, setup).await,
+        Command::Lint(command) => lint::lint(&command, setup),
+        Command::Plan(command) => plan::plan(&command, setup),
+        Command::Graph(command) => plan::graph(&command, setup),
+        Command::Init(command) => init::init(&command, setup),
+        Command::Doctor(command) => doctor::doctor(&command, setup).await,
+        Command::Actions(command) => actions::actions(&command, setup),
+        Command::Explain(command) => explain::explain(&command, setup),
+        Command::Runs(command) => runs::runs(command, setup).await,
+        Command::Projects(command) => projects::projects(command, setup).await,
+        Command::Config(command) => config::config(&command, setup),
+        Command::ExecShim => Err(Failure::usage("`exec-shim` is for the factory itself")),
+    }
+}

@@ -1,0 +1,12 @@
+//! Following a run to its end, live on a terminal, line by line elsewhere.
+
+mod changes;
+mod picture;
+mod remote;
+mod snapshot;
+mod view;
+mod watch;
+
+pub(super) use remote::RemoteRun;
+pub(super) use snapshot::Snapshot;
+pub(super) use watch::{Watched, follow};

@@ -1,0 +1,22 @@
+//! The command line.
+
+mod actions;
+mod args;
+mod client;
+mod config;
+mod doctor;
+mod entry;
+mod explain;
+mod failure;
+mod follow;
+mod init;
+mod lint;
+mod plan;
+mod projects;
+mod run;
+mod runs;
+mod serve;
+mod setup;
+
+pub use entry::main;
+pub(crate) use failure::Failure;

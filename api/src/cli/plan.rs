@@ -1,0 +1,87 @@
+//! `plan FILE` and `graph FILE`: what would run, in which order.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::args::TrustArg;
+use super::setup::Setup;
+use super::{Failure, lint};
+use crate::catalogue::catalogue;
+use crate::model::PlanAnswer;
+use crate::ui::{Output, Tone};
+
+/// Show the steps of a workflow.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  image-factory plan .image-factory/debian.yaml")]
+pub(super) struct Plan {
+    /// The workflow's file
+    file: PathBuf,
+    /// Allow steps that run on the host
+    #[arg(long, value_enum)]
+    trust: Option<TrustArg>,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+/// Draw the graph of a workflow.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  image-factory graph workflow.yaml\n  image-factory graph --format dot workflow.yaml | dot -Tsvg > graph.svg")]
+pub(super) struct Graph {
+    /// The workflow's file
+    file: PathBuf,
+    /// Allow steps that run on the host
+    #[arg(long, value_enum)]
+    trust: Option<TrustArg>,
+    /// The language of the drawing
+    #[arg(long, value_enum, default_value = "mermaid")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Mermaid,
+    Dot,
+}
+
+pub(super) fn plan(command: &Plan, setup: &Setup) -> Result<(), Failure> {
+    let plan = compile(&command.file, command.trust, setup)?;
+    if command.output == Output::Json {
+        setup.ui.json(&plan);
+        return Ok(());
+    }
+    setup.ui.line(setup.ui.paint(Tone::Strong, format!("{} ({} steps)", plan.workflow, plan.steps.len())));
+    let mut rows = vec![["STEP", "USES", "NEEDS", "ISOLATION"].map(str::to_owned).to_vec()];
+    rows.extend(plan.steps.iter().map(|step| {
+        let marks = match (step.finally, step.pivot) {
+            (true, _) => " (finally)",
+            (_, true) => " (pivot)",
+            _ => "",
+        };
+        let indent = "  ".repeat(step.depth as usize);
+        let needs = if step.needs.is_empty() { "-".to_owned() } else { step.needs.join(", ") };
+        vec![format!("{indent}{}{marks}", step.name), step.uses.clone(), needs, step.isolation.clone()]
+    }));
+    setup.ui.table(&rows);
+    Ok(())
+}
+
+pub(super) fn graph(command: &Graph, setup: &Setup) -> Result<(), Failure> {
+    let plan = compile(&command.file, command.trust, setup)?;
+    let drawing = if command.format == Format::Dot { plan.dot } else { plan.mermaid };
+    setup.ui.line(drawing.trim_end());
+    Ok(())
+}
+
+fn compile(file: &Path, trust: Option<TrustArg>, setup: &Setup) -> Result<PlanAnswer, Failure> {
+    let options = lint::options(trust);
+    let source = lint::read(file, &options.limits)?;
+    let catalogue = catalogue();
+    let compilation = lang::compile(&source, &catalogue, &options);
+    for diagnostic in &compilation.diagnostics {
+        setup.ui.note(lint::render(diagnostic, &source, false));
+    }
+    let workflow = compilation.workflow.ok_or(Failure::said(2))?;
+    PlanAnswer::of(&workflow, &catalogue).map_err(Failure::new)
+}

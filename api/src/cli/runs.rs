@@ -1,0 +1,257 @@
+//! `runs …`: look at runs of a server, and steer them.
+
+use clap::{Args, Subcommand};
+use reqwest::Method;
+use serde_json::Value as Json;
+use vocab::{RunId, RunStatus};
+
+use super::Failure;
+use super::args::{ServerArgs, pair};
+use super::client::{Server, escape};
+use super::follow::{RemoteRun, follow};
+use super::setup::Setup;
+use crate::model::{CancelRun, EffectView, NewRunBody, RunDetail, RunPage};
+use crate::ui::{Output, Tone, took};
+
+/// Look at runs, and steer them.
+#[derive(Debug, Args)]
+pub(super) struct Runs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List runs, newest first.
+    #[command(after_help = "Examples:\n  image-factory runs list\n  image-factory runs list --project debian --status failed --output json")]
+    List {
+        /// Only those of this project
+        #[arg(long)]
+        project: Option<String>,
+        /// Only those with this status: queued, running, unwinding, finalizing, succeeded, failed, cancelled, timed_out
+        #[arg(long)]
+        status: Option<RunStatus>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show a run with its steps and effects.
+    #[command(after_help = "Example:\n  image-factory runs show 0197a8c2-0000-7000-8000-000000000000")]
+    Show {
+        /// The run
+        run: RunId,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Print the log of a step.
+    #[command(after_help = "Examples:\n  image-factory runs logs RUN build\n  image-factory runs logs RUN build --follow")]
+    Logs {
+        /// The run
+        run: RunId,
+        /// The step instance, such as `build` or `build[2]`
+        step: String,
+        /// The attempt [default: the newest]
+        #[arg(long)]
+        attempt: Option<u32>,
+        /// Go on until the attempt ends
+        #[arg(long, short)]
+        follow: bool,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Follow a run until it ends. Exit code 0 when it succeeded, else 1.
+    #[command(after_help = "Example:\n  image-factory runs follow RUN")]
+    Follow {
+        /// The run
+        run: RunId,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Cancel a run: what it made is undone.
+    #[command(after_help = "Example:\n  image-factory runs cancel RUN --reason \"wrong branch\"")]
+    Cancel {
+        /// The run
+        run: RunId,
+        /// Why, for the record
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Run it again: the same workflow, commit and inputs, as a new run.
+    #[command(after_help = "Example:\n  image-factory runs retry RUN")]
+    Retry {
+        /// The run
+        run: RunId,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Start a run of a project's workflow.
+    #[command(after_help = "Example:\n  image-factory runs start debian --workflow golden-debian --ref main --input release=trixie")]
+    Start {
+        /// The project
+        project: String,
+        /// Name or file of the workflow, where the commit holds several
+        #[arg(long)]
+        workflow: Option<String>,
+        /// The ref or commit [default: HEAD of the repository]
+        #[arg(long = "ref")]
+        git_ref: Option<String>,
+        /// An input; JSON, or a text
+        #[arg(long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+        inputs: Vec<(String, String)>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
+    match command.command {
+        Command::List { project, status, limit, common } => list(project, status, limit, &common, setup).await,
+        Command::Show { run, common } => show(run, &common, setup).await,
+        Command::Logs { run, step, attempt, follow, server } => {
+            let server = Server::find(&server, setup)?;
+            let attempt = attempt.map(|attempt| format!("&attempt={attempt}")).unwrap_or_default();
+            let step = escape(&step);
+            let path = format!("/api/v1/runs/{run}/logs?step={step}&follow={follow}{attempt}");
+            let mut log = server.stream(&path).await?;
+            while let Some(chunk) =
+                log.chunk().await.map_err(|error| Failure::new(format!("the log broke off: {error}")))?
+            {
+                setup.ui.raw(&chunk);
+            }
+            Ok(())
+        }
+        Command::Follow { run, common } => {
+            let server = Server::find(&common.server, setup)?;
+            let ended = follow(&mut RemoteRun::new(&server, run).await?, setup.ui).await?;
+            if common.output == Output::Json {
+                setup.ui.json(&ended);
+            }
+            if ended.run.status == RunStatus::Succeeded { Ok(()) } else { Err(Failure::said(1)) }
+        }
+        Command::Cancel { run, reason, common } => {
+            steer(&common, setup, &format!("/api/v1/runs/{run}/cancel"), &CancelRun { reason }).await
+        }
+        Command::Retry { run, common } => {
+            steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &Json::Object(serde_json::Map::new())).await
+        }
+        Command::Start { project, workflow, git_ref, inputs, common } => {
+            // A value that reads as JSON is one; anything else is a text.
+            let value = |text: String| serde_json::from_str(&text).unwrap_or(Json::String(text));
+            let inputs = inputs.into_iter().map(|(name, text)| (name, value(text))).collect();
+            let body = NewRunBody { project: Some(project), workflow, git_ref, text: None, inputs };
+            steer(&common, setup, "/api/v1/runs", &body).await
+        }
+    }
+}
+
+/// Posts something that answers with a run.
+async fn steer(
+    common: &Common,
+    setup: &Setup,
+    path: &str,
+    body: &impl serde::Serialize,
+) -> Result<(), Failure> {
+    let server = Server::find(&common.server, setup)?;
+    let detail: RunDetail = server.send(Method::POST, path, body).await?;
+    if common.output == Output::Json {
+        setup.ui.json(&detail);
+    } else {
+        setup.ui.line(format!("{}  {}  {}", detail.run.id, detail.run.workflow, detail.run.status));
+        setup.ui.note(format!("follow it with `image-factory runs follow {}`", detail.run.id));
+    }
+    Ok(())
+}
+
+async fn list(
+    project: Option<String>,
+    status: Option<RunStatus>,
+    limit: u32,
+    common: &Common,
+    setup: &Setup,
+) -> Result<(), Failure> {
+    let server = Server::find(&common.server, setup)?;
+    let project = project.map(|name| format!("&project={}", escape(&name))).unwrap_or_default();
+    let status = status.map(|status| format!("&status={status}")).unwrap_or_default();
+    let mut runs = Vec::new();
+    let mut before = String::new();
+    while runs.len() < limit as usize {
+        let part = (limit as usize - runs.len()).min(100);
+        let page: RunPage =
+            server.get(&format!("/api/v1/runs?limit={part}{project}{status}{before}")).await?;
+        runs.extend(page.runs);
+        match page.next {
+            Some(next) => before = format!("&before={next}"),
+            None => break,
+        }
+    }
+    if common.output == Output::Json {
+        setup.ui.json(&runs);
+        return Ok(());
+    }
+    let mut rows = vec![["RUN", "WORKFLOW", "PROJECT", "STATUS", "TOOK", "STARTED"].map(str::to_owned).to_vec()];
+    rows.extend(runs.into_iter().map(|run| {
+        vec![
+            run.id.to_string(),
+            run.workflow,
+            run.project.unwrap_or_else(|| "-".to_owned()),
+            run.status.to_string(),
+            took(run.duration_ms),
+            run.created_at,
+        ]
+    }));
+    setup.ui.table(&rows);
+    Ok(())
+}
+
+async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure> {
+    let server = Server::find(&common.server, setup)?;
+    let detail: RunDetail = server.get(&format!("/api/v1/runs/{run}")).await?;
+    let effects: Vec<EffectView> = server.get(&format!("/api/v1/runs/{run}/effects")).await?;
+    if common.output == Output::Json {
+        setup.ui.json(&serde_json::json!({ "run": detail.run, "steps": detail.steps, "effects": effects }));
+        return Ok(());
+    }
+    let ui = setup.ui;
+    ui.line(ui.paint(Tone::Strong, format!("{}  {}", detail.run.workflow, detail.run.id)));
+    ui.line(format!("  status        {} ({})", detail.run.status, took(detail.run.duration_ms)));
+    ui.line(format!("  compensation  {}", detail.run.compensation));
+    if let Some(error) = &detail.run.error {
+        ui.line(format!("  error         {error}"));
+    }
+    for (name, value) in &detail.run.outputs {
+        ui.line(format!("  output        {name} = {value}"));
+    }
+    let mut rows = vec![["STEP", "STATUS", "ATTEMPTS", "TOOK", "ACTION", ""].map(str::to_owned).to_vec()];
+    rows.extend(detail.steps.into_iter().map(|step| {
+        let note = match (&step.error, step.cached) {
+            (Some(error), _) => error["message"].as_str().unwrap_or_default().to_owned(),
+            (None, true) => "from the cache".to_owned(),
+            _ => String::new(),
+        };
+        vec![step.path, step.status.to_string(), step.attempts.to_string(), took(step.duration_ms), step.action, note]
+    }));
+    ui.line("");
+    ui.table(&rows);
+    if !effects.is_empty() {
+        let mut rows = vec![["EFFECT", "STATE", "ACTION"].map(str::to_owned).to_vec()];
+        rows.extend(effects.into_iter().map(|effect| {
+            vec![format!("{}/{}", effect.step, effect.name), effect.state.to_string(), effect.action]
+        }));
+        ui.line("");
+        ui.table(&rows);
+    }
+    Ok(())
+}

@@ -1,0 +1,15 @@
+//! The bodies of requests and answers, of every route, in one place.
+
+mod action;
+mod project;
+mod run;
+mod webhook;
+mod workflow;
+
+pub(crate) use action::ActionView;
+pub(crate) use project::{NewProject, ProjectChange, ProjectPage, ProjectView};
+pub(crate) use run::{
+    CancelRun, EffectView, EventPage, EventView, NewRunBody, RunDetail, RunPage, RunSummary, StepView,
+};
+pub(crate) use webhook::{DeliveryView, Refused, Skipped, Started, TriggerAnswer};
+pub(crate) use workflow::{LintAnswer, PlanAnswer, PlanStepView, WorkflowText};

@@ -1,0 +1,66 @@
+//! What a delivery of a webhook led to.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use vocab::RunId;
+
+/// The answer to a push: what started, what did not compile, what it did not concern.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TriggerAnswer {
+    /// Runs that were started.
+    pub(crate) runs: Vec<Started>,
+    /// Workflows that do not compile, and so did not start.
+    pub(crate) refused: Vec<Refused>,
+    /// Workflows that the push does not concern.
+    pub(crate) skipped: Vec<Skipped>,
+    /// A word where there is nothing to list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<String>,
+}
+
+/// A run that was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Started {
+    /// The run.
+    pub(crate) run: RunId,
+    /// Name of its workflow.
+    pub(crate) workflow: String,
+    /// The workflow's file.
+    pub(crate) file: String,
+    /// Where to follow it.
+    pub(crate) url: String,
+}
+
+/// A workflow that cannot run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    /// The workflow's file.
+    pub(crate) file: String,
+    /// What is wrong with it, with places, in the form of `lint --output json`.
+    pub(crate) diagnostics: Vec<Json>,
+    /// Why it cannot start although it compiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<String>,
+}
+
+/// A workflow that the push does not concern.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Skipped {
+    /// The workflow's file.
+    pub(crate) file: String,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// A delivery and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DeliveryView {
+    /// The sender's id of it.
+    pub(crate) delivery: String,
+    /// `pending` or `done`.
+    pub(crate) state: String,
+    /// The answer that its sender got or would have got.
+    pub(crate) answer: Option<Json>,
+    /// Where to look again.
+    pub(crate) url: String,
+}

@@ -1,0 +1,4 @@
+//! From a webhook's delivery to runs.
+
+mod push;
+mod signature;

@@ -1,0 +1,207 @@
+//! What a push means, read from the payload that GitHub sends.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// A payload lists only so many commits; with as many as this, some may be missing.
+const COMMITS_LISTED: usize = 20;
+/// More changed paths are not kept: then the filter on paths lets the push pass.
+const MOST_PATHS: usize = 20_000;
+
+/// A push, as far as the factory cares. This is what is kept of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Push {
+    /// The ref that moved, in full: `refs/heads/main`.
+    pub(crate) git_ref: String,
+    /// The commit it names now; none when the ref was deleted.
+    pub(crate) commit: Option<String>,
+    /// The commit it named before, where that is known and still an ancestor.
+    pub(crate) before: Option<String>,
+    /// Paths that the push changed, where the payload tells them all.
+    pub(crate) changed: Option<Vec<String>>,
+    /// Who pushed, for people.
+    pub(crate) actor: String,
+}
+
+/// Why a payload is no push.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PushError {
+    /// It is not JSON of the right form.
+    #[error("the payload is not a push: {0}")]
+    Form(String),
+    /// A field holds what cannot be.
+    #[error("the payload's `{field}` is not {expected}")]
+    Field {
+        /// The field.
+        field: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    #[serde(rename = "ref")]
+    git_ref: String,
+    before: String,
+    after: String,
+    #[serde(default)]
+    deleted: bool,
+    #[serde(default)]
+    forced: bool,
+    #[serde(default)]
+    commits: Vec<CommitPart>,
+    head_commit: Option<Head>,
+    pusher: Option<Person>,
+    sender: Option<Person>,
+}
+
+#[derive(Deserialize)]
+struct CommitPart {
+    #[serde(default)]
+    added: Vec<String>,
+    #[serde(default)]
+    removed: Vec<String>,
+    #[serde(default)]
+    modified: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    name: Option<String>,
+    login: Option<String>,
+}
+
+impl Push {
+    /// Reads a payload. Call it only after its signature was checked.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, PushError> {
+        let payload: Payload =
+            serde_json::from_slice(body).map_err(|error| PushError::Form(error.to_string()))?;
+        let field = |field, expected| PushError::Field { field, expected };
+        if !is_ref(&payload.git_ref) {
+            return Err(field("ref", "a full ref such as `refs/heads/main`"));
+        }
+        let before = commit(&payload.before).ok_or(field("before", "a commit"))?;
+        let after = commit(&payload.after).ok_or(field("after", "a commit"))?;
+        // For an annotated tag `after` names the tag's own object.
+        let head = payload.head_commit.as_ref().and_then(|head| commit(&head.id)).flatten();
+        let is_branch = payload.git_ref.starts_with("refs/heads/");
+        let told = is_branch
+            && before.is_some()
+            && !payload.forced
+            && !payload.commits.is_empty()
+            && payload.commits.len() < COMMITS_LISTED;
+        let changed: BTreeSet<String> = payload
+            .commits
+            .into_iter()
+            .flat_map(|commit| [commit.added, commit.removed, commit.modified])
+            .flatten()
+            .take(MOST_PATHS + 1)
+            .collect();
+        let person = |person: Option<Person>| person.and_then(|person| person.name.or(person.login));
+        let actor = person(payload.pusher).or_else(|| person(payload.sender)).unwrap_or_default();
+        Ok(Self {
+            git_ref: payload.git_ref,
+            commit: if payload.deleted { None } else { after.map(|after| head.unwrap_or(after)) },
+            before: before.filter(|_| !payload.forced),
+            changed: (told && changed.len() <= MOST_PATHS).then(|| changed.into_iter().collect()),
+            actor: actor.chars().filter(|c| !c.is_control()).take(100).collect(),
+        })
+    }
+}
+
+/// A full ref that is safe in arguments, logs and rows.
+fn is_ref(text: &str) -> bool {
+    text.len() <= 512
+        && text.strip_prefix("refs/").is_some_and(|rest| !rest.is_empty())
+        && !text.contains("..")
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c))
+}
+
+/// A commit of 40 or 64 hexadecimal digits; all zeros mean none. The outer `None` is no commit at all.
+fn commit(text: &str) -> Option<Option<String>> {
+    let hex = matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    hex.then(|| (!text.bytes().all(|b| b == b'0')).then(|| text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const A: &str = "1111111111111111111111111111111111111111";
+    const B: &str = "2222222222222222222222222222222222222222";
+    const NONE: &str = "0000000000000000000000000000000000000000";
+
+    fn read(payload: &serde_json::Value) -> Result<Push, PushError> {
+        Push::read(payload.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_push_tells_its_commit_and_paths() {
+        let push = read(&json!({
+            "ref": "refs/heads/main", "before": A, "after": B, "pusher": {"name": "ada"},
+            "commits": [{"added": ["b"], "modified": ["a"]}, {"removed": ["a"]}],
+        }))
+        .unwrap();
+        assert_eq!(push.commit.as_deref(), Some(B));
+        assert_eq!(push.before.as_deref(), Some(A));
+        assert_eq!(push.changed, Some(vec!["a".into(), "b".into()]));
+        assert_eq!(push.actor, "ada");
+    }
+
+    #[test]
+    fn a_deleted_branch_has_no_commit() {
+        let push =
+            read(&json!({"ref": "refs/heads/x", "before": A, "after": NONE, "deleted": true})).unwrap();
+        assert_eq!(push.commit, None);
+    }
+
+    #[test]
+    fn paths_are_unknown_where_the_payload_may_not_tell_all() {
+        let many: Vec<_> = (0..20).map(|_| json!({"added": ["a"]})).collect();
+        let payload = |before: &str, forced: bool, commits: serde_json::Value| json!({"ref": "refs/heads/x", "before": before, "after": B, "forced": forced, "commits": commits});
+        let one = json!([{"added": ["a"]}]);
+        for unknown in [
+            payload(NONE, false, one.clone()),
+            payload(A, true, one.clone()),
+            payload(A, false, many.into()),
+            payload(A, false, json!([])),
+        ] {
+            assert_eq!(read(&unknown).unwrap().changed, None, "{unknown}");
+        }
+        assert!(read(&payload(A, false, one)).unwrap().changed.is_some());
+    }
+
+    #[test]
+    fn an_annotated_tag_means_its_commit() {
+        let payload = json!({"ref": "refs/tags/v1", "before": NONE, "after": A, "head_commit": {"id": B}});
+        assert_eq!(read(&payload).unwrap().commit.as_deref(), Some(B));
+    }
+
+    #[test]
+    fn hostile_refs_and_commits_are_refused() {
+        for (git_ref, after) in [
+            ("main", B),
+            ("refs/heads/--upload-pack=x y", B),
+            ("refs/heads/a..b", B),
+            ("refs/heads/a\nb", B),
+            ("refs/", B),
+            ("refs/heads/x", "HEAD"),
+            ("refs/heads/x", "--output=/etc/passwd"),
+        ] {
+            assert!(
+                read(&json!({"ref": git_ref, "before": A, "after": after})).is_err(),
+                "{git_ref} {after}"
+            );
+        }
+        assert!(read(&json!([])).is_err());
+    }
+}
