@@ -22,6 +22,13 @@ pub enum Owners {
     Keep,
     /// User 0 and group 0 for all.
     Root,
+    /// This user and this group for all.
+    Fixed {
+        /// Numeric id of the user.
+        uid: u32,
+        /// Numeric id of the group.
+        gid: u32,
+    },
 }
 
 /// Permission bits of entries.
@@ -98,9 +105,11 @@ pub(crate) fn apply(meta: &mut Meta, kind: &Kind, mtime: Mtime, owners: Owners, 
         Mtime::AtMost(seconds) => meta.mtime.min(seconds),
         Mtime::Keep => meta.mtime,
     };
-    if owners == Owners::Root {
-        (meta.uid, meta.gid) = (0, 0);
-    }
+    (meta.uid, meta.gid) = match owners {
+        Owners::Keep => (meta.uid, meta.gid),
+        Owners::Root => (0, 0),
+        Owners::Fixed { uid, gid } => (uid.into(), gid.into()),
+    };
     meta.mode = match (kind, modes) {
         // Linux has no modes of links; what an archive says about them is noise.
         (Kind::Symlink(_), _) => 0o777,

@@ -1,0 +1,140 @@
+//! The place where one build happens: private storage, configuration, and buildah in namespaces of its own.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use engine_ports::{ActionError, StepContext, ToolCommand};
+use steps_kit::{Tools, io_failed};
+use vocab::{ActionManifest, ArtifactRef};
+
+use super::args;
+use super::failure::{Doing, explain};
+use crate::arch::Arch;
+use crate::oci::{rfc3339, write_layout};
+use crate::sandbox::{Lent, Network, Storage, containers_conf, is_root, registries_conf, wrap};
+
+/// Bytes that buildah prints when it is asked for an id.
+const ID_BYTES: usize = 4096;
+
+pub(super) struct Bench<'a> {
+    ctx: &'a StepContext,
+    tools: Tools<'a>,
+    storage: Storage,
+    pub(super) lent: Lent,
+    pub(super) root: bool,
+    calls: AtomicU32,
+}
+
+impl<'a> Bench<'a> {
+    /// A bench in the attempt's work folder.
+    pub(super) async fn set_up(
+        ctx: &'a StepContext,
+        manifest: &'a ActionManifest,
+    ) -> Result<Self, ActionError> {
+        let registries = registries_conf(&ctx.services.settings.mirrors.registries);
+        for (name, text) in [("containers.conf", containers_conf("runc")), ("registries.conf", registries)] {
+            let file = ctx.work.join(name);
+            tokio::fs::write(&file, text).await.map_err(io_failed("write", &file))?;
+        }
+        Ok(Self {
+            ctx,
+            tools: Tools::of(ctx, manifest),
+            storage: Storage::below(&ctx.work),
+            lent: Lent::prepare(&ctx.services.settings, &ctx.work).await?,
+            root: is_root(),
+            calls: AtomicU32::new(0),
+        })
+    }
+
+    /// Puts the tree into the storage as the image `name`.
+    pub(super) async fn lend_tree(
+        &self,
+        tree: &ArtifactRef,
+        name: &str,
+        arch: Arch,
+        timestamp: i64,
+    ) -> Result<(), ActionError> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let (tar, layout) =
+            (self.place(&format!("tree-{number}.tar")), self.place(&format!("tree-{number}")));
+        let mut content = self.ctx.services.artifacts.open(tree).await.map_err(steps_kit::fail)?;
+        let mut file = tokio::fs::File::create_new(&tar).await.map_err(io_failed("create", &tar))?;
+        tokio::io::copy(&mut content, &mut file).await.map_err(io_failed("write", &tar))?;
+        tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(io_failed("write", &tar))?;
+        drop(file);
+        let target = layout.clone();
+        steps_kit::blocking(move || {
+            write_layout(&tar, &target, arch, &rfc3339(timestamp)).map_err(io_failed("write", &target))
+        })
+        .await?;
+        self.take_in(&layout, name).await
+    }
+
+    /// Puts the image into the storage as `name`.
+    pub(super) async fn lend_image(&self, image: &ArtifactRef, name: &str) -> Result<(), ActionError> {
+        let number = self.calls.fetch_add(1, Ordering::Relaxed);
+        let layout = steps_kit::materialize(self.ctx, image, &format!("image-{number}")).await?;
+        self.take_in(&layout, name).await
+    }
+
+    async fn take_in(&self, layout: &Path, name: &str) -> Result<(), ActionError> {
+        let id = self.run(args::import(layout), Network::None, Doing::Moving).await?;
+        self.run(args::tag(&id, name), Network::None, Doing::Moving).await?;
+        // The storage has it now; the space is better used.
+        tokio::fs::remove_dir_all(layout).await.map_err(io_failed("remove", layout))
+    }
+
+    /// Runs buildah; gives the last line of what it printed.
+    pub(super) async fn run(
+        &self,
+        words: Vec<OsString>,
+        network: Network,
+        doing: Doing,
+    ) -> Result<String, ActionError> {
+        let mut command = ToolCommand::new("buildah", &self.ctx.work).args(self.storage.flags()).args(words);
+        command.env.insert("CONTAINERS_CONF".to_owned(), self.place("containers.conf").into());
+        command.env.insert("CONTAINERS_REGISTRIES_CONF".to_owned(), self.place("registries.conf").into());
+        match (network, doing) {
+            (Network::None, _) => {}
+            // What buildah has of proxies, it gives to each command of the build.
+            (_, Doing::Building) => command.env.extend(
+                self.lent
+                    .on_worker
+                    .iter()
+                    .filter(|(name, _)| Lent::is_proxy(name))
+                    .map(|(n, v)| (n.clone(), v.clone())),
+            ),
+            _ => command.env.extend(self.lent.on_worker.clone()),
+        }
+        if doing != Doing::Building {
+            command = command.capture(ID_BYTES);
+        }
+        let folder = self.place(&format!("call-{}", self.calls.fetch_add(1, Ordering::Relaxed)));
+        tokio::fs::create_dir(&folder).await.map_err(io_failed("create", &folder))?;
+        let exit = self.tools.run_any(wrap(command, network, &folder, self.root)).await?;
+        if !exit.success() {
+            return Err(explain("buildah", doing, &exit));
+        }
+        let printed = String::from_utf8_lossy(&exit.stdout);
+        Ok(printed.lines().last().unwrap_or_default().trim().to_owned())
+    }
+
+    /// A path in the attempt's work folder.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.ctx.work.join(name)
+    }
+
+    /// Removes the storage. Without root, its files belong to ids that only buildah's namespace may touch.
+    pub(super) async fn tear_down(&self) {
+        if self.root {
+            return;
+        }
+        let command = ToolCommand::new("buildah", &self.ctx.work)
+            .args(["unshare", "--", "rm", "-rf", "--"])
+            .args(self.storage.folders());
+        if let Err(error) = self.tools.run_any(command).await {
+            tracing::warn!(%error, "the private storage of a build stays in its work folder");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! `container/buildah@v1`: an image from a Containerfile.
+
+mod args;
+mod bench;
+mod containerfile;
+mod execute;
+mod failure;
+mod inputs;
+mod manifest;
+mod reference;
+#[cfg(test)]
+mod tests;
+
+pub use execute::Buildah;

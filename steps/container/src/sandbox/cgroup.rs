@@ -1,0 +1,113 @@
+//! The control groups of one attempt: named after it, so that what a killed attempt left is found and removed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use engine_ports::StepContext;
+use vocab::{Digest, Timestamp};
+
+const MOUNT: &str = "/sys/fs/cgroup";
+const PARENT: &str = "image-factory";
+
+/// Groups of attempts whose step never came back are removed after this time.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
+
+/// The control group below which an attempt's containers run.
+///
+/// An empty group costs nothing and holds nothing: what is left of one is untidy, not dangerous. So groups are no
+/// effects; each attempt sweeps those of its step's earlier attempts and those that are a day old.
+#[derive(Debug, Clone)]
+pub(crate) struct Cgroup {
+    step: String,
+    attempt: u32,
+}
+
+impl Cgroup {
+    /// The group of this attempt.
+    pub(crate) fn of(ctx: &StepContext) -> Self {
+        let key = format!("{}/{}", ctx.run, ctx.path);
+        Self { step: Digest::of(key).short().to_owned(), attempt: ctx.attempt }
+    }
+
+    /// What `--cgroup-parent` takes.
+    pub(crate) fn parent(&self) -> String {
+        format!("/{PARENT}/{}-{}", self.step, self.attempt)
+    }
+
+    /// Removes groups that earlier attempts left. Blocks for a moment.
+    pub(crate) fn sweep(&self, now: Timestamp) {
+        self.remove_where(|name, made| {
+            let mine = name.strip_prefix(&self.step).and_then(|rest| rest.strip_prefix('-'));
+            let earlier = mine.and_then(|n| n.parse::<u32>().ok()).is_some_and(|n| n < self.attempt);
+            earlier || now.since(made) > ABANDONED
+        });
+    }
+
+    /// Removes this attempt's groups, once its tools are gone. Blocks for a moment.
+    pub(crate) fn remove(&self) {
+        let own = format!("{}-{}", self.step, self.attempt);
+        self.remove_where(|name, _| name == own);
+    }
+
+    fn remove_where(&self, is_to_go: impl Fn(&str, Timestamp) -> bool) {
+        for parent in parents(Path::new(MOUNT)) {
+            for (name, folder) in folders(&parent) {
+                if is_to_go(&name, made(&folder)) {
+                    remove_tree(&folder, 4);
+                }
+            }
+        }
+    }
+}
+
+/// The group of all attempts in each hierarchy: one for cgroup v2, one a controller for v1.
+fn parents(mount: &Path) -> Vec<PathBuf> {
+    let hierarchies = folders(mount).into_iter().map(|(_, folder)| folder.join(PARENT));
+    std::iter::once(mount.join(PARENT)).chain(hierarchies).filter(|folder| folder.is_dir()).collect()
+}
+
+/// Removes a group with all below it. The kernel refuses while a process is in one, so nothing alive is hit.
+fn remove_tree(folder: &Path, depth: u32) {
+    if depth > 0 {
+        for (_, child) in folders(folder) {
+            remove_tree(&child, depth - 1);
+        }
+    }
+    if let Err(error) = fs::remove_dir(folder) {
+        tracing::debug!(folder = %folder.display(), %error, "a control group stays");
+    }
+}
+
+fn folders(folder: &Path) -> Vec<(String, PathBuf)> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()))
+        .collect()
+}
+
+fn made(folder: &Path) -> Timestamp {
+    let since = folder.metadata().and_then(|data| data.modified()).ok();
+    let since = since.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_layouts_of_the_mount_are_found() {
+        let mount = tempfile::tempdir().unwrap();
+        for folder in ["memory/image-factory/x-1/conmon", "pids", "image-factory"] {
+            fs::create_dir_all(mount.path().join(folder)).unwrap();
+        }
+        let mut found = parents(mount.path());
+        found.sort();
+        assert_eq!(found, [mount.path().join("image-factory"), mount.path().join("memory/image-factory")]);
+        remove_tree(&mount.path().join("memory/image-factory/x-1"), 4);
+        assert!(!mount.path().join("memory/image-factory/x-1").exists());
+    }
+}

@@ -1,0 +1,70 @@
+//! What the operator lends to builds and containers that may reach the outside: proxies, authorities, mirrors.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use engine_ports::{ActionError, StepSettings};
+use steps_kit::environment;
+
+/// Where the authorities lie inside a container. `/dev` is never part of an image, so nothing of it stays.
+pub(crate) const CA_IN_CONTAINER: &str = "/dev/image-factory/ca.pem";
+
+/// What is lent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lent {
+    /// For programs on the worker: proxies, authorities, mirrors.
+    pub(crate) on_worker: BTreeMap<String, OsString>,
+    /// The same for programs in a container.
+    pub(crate) in_container: BTreeMap<String, String>,
+    /// On the worker: the file to show at [`CA_IN_CONTAINER`].
+    pub(crate) authorities: Option<PathBuf>,
+}
+
+impl Lent {
+    /// What `settings` lend. Writes the authorities (the system's and the operator's) to `work`.
+    pub(crate) async fn prepare(settings: &StepSettings, work: &Path) -> Result<Self, ActionError> {
+        let on_worker = environment(settings, work).await?;
+        let authorities = on_worker.get("SSL_CERT_FILE").cloned();
+        let inside = |value: &OsString| {
+            let is_file = authorities.as_ref() == Some(value);
+            if is_file { CA_IN_CONTAINER.to_owned() } else { value.to_string_lossy().into_owned() }
+        };
+        let in_container = on_worker.iter().map(|(name, value)| (name.clone(), inside(value))).collect();
+        Ok(Self { on_worker, in_container, authorities: authorities.map(PathBuf::from) })
+    }
+
+    /// The proxies alone, which buildah hands on to each command of a build by itself.
+    pub(crate) fn is_proxy(name: &str) -> bool {
+        name.to_ascii_lowercase().ends_with("_proxy")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_configured_lends_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let lent = Lent::prepare(&StepSettings::default(), folder.path()).await.unwrap();
+        assert_eq!(lent, Lent::default());
+    }
+
+    #[tokio::test]
+    async fn a_container_finds_the_authorities_where_they_are_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let bundle = folder.path().join("own.pem");
+        std::fs::write(&bundle, "authority").unwrap();
+        let settings = StepSettings {
+            ca_bundle: Some(bundle),
+            http_proxy: Some("http://p:1".into()),
+            ..StepSettings::default()
+        };
+        let lent = Lent::prepare(&settings, folder.path()).await.unwrap();
+        assert_eq!(lent.in_container["SSL_CERT_FILE"], CA_IN_CONTAINER);
+        assert_eq!(lent.in_container["http_proxy"], "http://p:1");
+        assert!(std::fs::read_to_string(lent.authorities.unwrap()).unwrap().ends_with("authority"));
+        assert!(Lent::is_proxy("HTTPS_PROXY") && !Lent::is_proxy("GOPROXY"));
+    }
+}

@@ -1,0 +1,14 @@
+//! What keeps builds and containers apart from the host, and the host clean: namespaces of their own, private
+//! storage, configuration that no image keeps.
+
+mod cgroup;
+mod conf;
+mod lent;
+mod network;
+mod storage;
+
+pub(crate) use cgroup::Cgroup;
+pub(crate) use conf::{containers_conf, registries_conf, runtime_script};
+pub(crate) use lent::{CA_IN_CONTAINER, Lent};
+pub(crate) use network::{DNS, Network, is_root, wrap};
+pub(crate) use storage::Storage;

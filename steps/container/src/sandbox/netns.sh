@@ -1,0 +1,38 @@
+# Runs a program in a network and mount namespace of its own, from which the outside is reached through
+# slirp4netns, but never this machine's loopback. Arguments: an empty folder, the program, its arguments.
+dir=$1
+shift
+mkfifo "$dir/up" "$dir/ready" "$dir/go" || exit 125
+
+# shellcheck disable=SC2016
+unshare --mount --net --propagation private sh -c '
+	dir=$0
+	echo up > "$dir/up"
+	read -r go < "$dir/go" && [ "$go" = go ] && exec "$@"
+	exit 125
+' "$dir" "$@" &
+inner=$!
+
+# Only once the namespace is there: otherwise slirp4netns would configure the one of the host.
+read -r up < "$dir/up"
+[ "$up" = up ] || exit 125
+
+slirp4netns --configure --mtu=65520 --disable-host-loopback --ready-fd=3 "$inner" tap0 \
+	3> "$dir/ready" > "$dir/slirp.log" 2>&1 &
+slirp=$!
+ready=
+read -r ready < "$dir/ready"
+if [ "$ready" != 1 ]; then
+	cat "$dir/slirp.log" >&2
+	echo "slirp4netns did not start, so there is no way out of the container" >&2
+	echo stop > "$dir/go"
+	wait "$inner"
+	exit 125
+fi
+
+echo go > "$dir/go"
+wait "$inner"
+code=$?
+kill "$slirp" 2> /dev/null
+wait "$slirp" 2> /dev/null
+exit "$code"
