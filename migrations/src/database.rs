@@ -68,7 +68,7 @@ impl Database {
     ///
     /// The job runs in a savepoint: when it returns an error or panics, its own writes are rolled back and
     /// nobody else's. It must not begin, commit or roll back itself, and must not wait for another write. When
-    /// the queue is full this waits. When the returned future is dropped, the job still runs.
+    /// the queue is full this waits. When the returned future is dropped, the job may still run.
     ///
     /// # Errors
     /// The job's own error, or an [`Error`] when it could not be committed; then it left no trace.

@@ -107,7 +107,8 @@ pub struct Lease {
 /// A change of a lease within a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeaseChange {
-    /// Granted or renewed.
+    /// Granted, when the token is an event of this commit: replaces whatever the row holds. Renewed, when it is an
+    /// earlier one: then the row must still carry this token, worker and attempt.
     Grant(Lease),
     /// Given up. The row must still carry this token.
     Drop {
@@ -174,7 +175,9 @@ pub trait RunStore: Send + Sync {
     /// Creates a run. With an `origin` that created one before: that run's id, and nothing is written.
     async fn create(&self, run: NewRun) -> Result<RunId, StoreError>;
 
-    /// Appends events and writes rows in one transaction. `Conflict` when `expected_seq` is not the row's.
+    /// Appends events and writes rows in one transaction. `Conflict` when `expected_seq` is not the row's, `Fenced`
+    /// when a lease that is renewed or given up has another owner, `Malformed` when the commit contradicts itself,
+    /// `Missing` when there is no such run of this tenant; then nothing is written.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
     /// Events of a run after `after`, at most `limit`, in order.

@@ -79,6 +79,7 @@ macro_rules! claims {
 claims! {
     runs:
         a_run_reads_back_whole,
+        numbers_come_back_to_the_last_bit,
         a_commit_at_the_wrong_event_writes_nothing,
         a_commit_that_contradicts_itself_is_refused,
         a_commit_for_a_run_that_is_not_there_is_refused,

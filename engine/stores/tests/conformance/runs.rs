@@ -63,6 +63,16 @@ pub(crate) async fn a_run_reads_back_whole(stores: &Stores) {
     assert_eq!(stores.runs.run_any_tenant(id).await.unwrap(), Some(end.run));
 }
 
+pub(crate) async fn numbers_come_back_to_the_last_bit(stores: &Stores) {
+    let mut new = Sample::default().new_run(&tenant());
+    let numbers: Vec<_> = (1..=500).map(|n| 1000.0 / f64::from(n) + f64::EPSILON).collect();
+    let inputs = [Value::Integer(i64::MIN), Value::Integer(i64::MAX), Value::Number(f64::MIN_POSITIVE)];
+    let values = numbers.into_iter().map(Value::Number).chain(inputs).collect();
+    new.commit.run.inputs = BTreeMap::from([("numbers".to_owned(), Value::List(values))]);
+    stores.runs.create(new.clone()).await.unwrap();
+    assert_eq!(stores.runs.run_any_tenant(new.commit.run.id).await.unwrap(), Some(new.commit.run));
+}
+
 pub(crate) async fn a_commit_at_the_wrong_event_writes_nothing(stores: &Stores) {
     let sample = Sample::default();
     let new = sample.new_run(&tenant());
