@@ -145,9 +145,10 @@ pub(crate) async fn link_blob(
 ) -> Result<(), Error> {
     ensure(connection, repository, now).await?;
     sqlx::query(
-        "INSERT INTO repository_blobs (repository, digest, tenant, linked_ms, leased_until_ms) \
+        "INSERT INTO repository_blobs (repository, digest, tenant, touched_ms, leased_until_ms) \
          VALUES ($1, $2, $3, $4, $5) \
-         ON CONFLICT (repository, digest) DO UPDATE SET leased_until_ms = excluded.leased_until_ms",
+         ON CONFLICT (repository, digest) DO UPDATE \
+         SET touched_ms = excluded.touched_ms, leased_until_ms = excluded.leased_until_ms",
     )
     .bind(repository.as_str())
     .bind(digest.to_string())

@@ -166,6 +166,15 @@ impl Catalog {
                             locator: Locator::Digest(gone),
                         });
                     };
+                    sqlx::query(
+                        "UPDATE repository_blobs SET touched_ms = $3 WHERE repository = $1 AND digest IN \
+                         (SELECT digest FROM manifest_references WHERE manifest = $2)",
+                    )
+                    .bind(name.as_str())
+                    .bind(gone.to_string())
+                    .bind(millis(now))
+                    .execute(&mut *connection)
+                    .await?;
                     bury(connection, &name, &gone, Grave::Manifest(&media_type), &author, now).await?;
                     Ok(steps)
                 })

@@ -26,7 +26,7 @@ const LINK_MANIFESTS: &str = concat!(
      ON CONFLICT (repository, digest) DO NOTHING"
 );
 const LINK_BLOBS: &str = concat!(
-    "INSERT INTO repository_blobs (repository, digest, tenant, linked_ms, leased_until_ms) ",
+    "INSERT INTO repository_blobs (repository, digest, tenant, touched_ms, leased_until_ms) ",
     closure!(),
     "SELECT $2, b.digest, $3, $4, $4 FROM closure c \
      JOIN blobs b ON b.digest = c.digest AND c.role = 'blob' WHERE 1 = 1 \

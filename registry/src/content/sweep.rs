@@ -43,7 +43,7 @@ macro_rules! manifest_is_garbage {
 }
 macro_rules! link_is_garbage {
     () => {
-        "linked_ms <= $1 AND leased_until_ms <= $2 AND NOT EXISTS ( \
+        "touched_ms <= $1 AND leased_until_ms <= $2 AND NOT EXISTS ( \
              SELECT 1 FROM manifest_references r JOIN repository_manifests m ON m.digest = r.manifest \
              WHERE r.digest = repository_blobs.digest AND r.role = 'blob' \
              AND m.repository = repository_blobs.repository)"

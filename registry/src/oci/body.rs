@@ -40,7 +40,7 @@ impl Body {
                 Err(_) => Some((Err("the client was silent for a minute".to_owned()), None)),
             }
         });
-        Self(timed.boxed())
+        Self(timed.fuse().boxed())
     }
 
     /// Reads a body of at most `limit` bytes into memory.

@@ -1,0 +1,12 @@
+//! The registry from outside: its crate's API, its HTTP API over loopback, and real clients.
+
+mod clients;
+mod content;
+mod crash;
+mod http_api;
+mod layouts;
+mod support;
+mod sweeping;
+mod tags;
+mod uploads;
+mod visibility;
