@@ -44,7 +44,8 @@ CREATE TABLE repository_blobs (
     repository TEXT NOT NULL REFERENCES repositories (name),
     digest TEXT NOT NULL REFERENCES blobs (digest),
     tenant TEXT NOT NULL,
-    linked_ms BIGINT NOT NULL,
+    -- Last time that it was linked, or that a manifest which needs it was deleted: its grace counts from here.
+    touched_ms BIGINT NOT NULL,
     -- Promised to a client by HEAD, mount or a finished upload: until then the link stays without a manifest.
     leased_until_ms BIGINT NOT NULL,
     PRIMARY KEY (repository, digest)

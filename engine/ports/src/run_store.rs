@@ -110,7 +110,8 @@ pub enum LeaseChange {
     /// Granted, when the token is an event of this commit: replaces whatever the row holds. Renewed, when it is an
     /// earlier one: then the row must still carry this token, worker and attempt.
     Grant(Lease),
-    /// Given up. The row must still carry this token.
+    /// Given up. The row must still carry this token, unless it is an event of this commit: then the lease came
+    /// and went within it, and no row is left.
     Drop {
         /// The step instance.
         path: StepPath,

@@ -14,6 +14,8 @@ pub(crate) enum LeaseMove<'a> {
     Renew(&'a Lease),
     /// Given up: the row must still carry this token.
     Drop(&'a StepPath, u64),
+    /// Granted and given up by events of this commit: whatever the row holds is older, and goes.
+    Clear(&'a StepPath),
 }
 
 impl<'a> LeaseMove<'a> {
@@ -22,6 +24,7 @@ impl<'a> LeaseMove<'a> {
         match change {
             LeaseChange::Grant(lease) if lease.token > commit.expected_seq => Self::Grant(lease),
             LeaseChange::Grant(lease) => Self::Renew(lease),
+            LeaseChange::Drop { path, token } if *token > commit.expected_seq => Self::Clear(path),
             LeaseChange::Drop { path, token } => Self::Drop(path, *token),
         }
     }
@@ -56,11 +59,14 @@ pub(crate) fn check(commit: &Commit) -> Result<(), StoreError> {
     if let Some(memo) = commit.memos.iter().find(|memo| memo.key.tenant != run.tenant) {
         return fail(format!("it fills the cache of tenant `{}`", memo.key.tenant));
     }
-    if let Some(lease) = commit.leases.iter().filter_map(granted).find(|lease| lease.token > last) {
-        return fail(format!(
-            "the lease of `{}` names event {}, which is not there yet",
-            lease.path, lease.token
-        ));
+    for change in &commit.leases {
+        let (path, token) = match change {
+            LeaseChange::Grant(lease) => (&lease.path, lease.token),
+            LeaseChange::Drop { path, token } => (path, *token),
+        };
+        if token > last {
+            return fail(format!("a lease of `{path}` names event {token}, which is not there yet"));
+        }
     }
     Ok(())
 }

@@ -95,6 +95,7 @@ impl Rows {
                     }
                     (&lease.path, Some(lease.clone()))
                 }
+                LeaseMove::Clear(path) => (path, None),
                 LeaseMove::Drop(path, token) => {
                     if held(path).is_none_or(|held| held.token != token) {
                         return Err(fenced(run, path));

@@ -15,6 +15,7 @@ pub(super) const GRANT: &str = "INSERT INTO leases (run, path, tenant, attempt, 
      token = excluded.token, expires_ms = excluded.expires_ms";
 pub(super) const RENEW: &str = "UPDATE leases SET expires_ms = $4 \
      WHERE run = $1 AND path = $2 AND token = $3 AND worker = $5 AND attempt = $6";
+pub(super) const CLEAR: &str = "DELETE FROM leases WHERE run = $1 AND path = $2";
 pub(super) const DROP: &str = "DELETE FROM leases WHERE run = $1 AND path = $2 AND token = $3";
 // A renewal that comes late never shortens one that came before it.
 pub(super) const RENEW_ALL: &str = "UPDATE leases \
@@ -49,6 +50,10 @@ pub(super) async fn change(connection: &mut Connection, commit: &Commit) -> Resu
                     .bind(lease.worker.to_string())
                     .bind(i64::from(lease.attempt)),
             ),
+            LeaseMove::Clear(path) => {
+                sqlx::query(CLEAR).bind(&id).bind(path.to_string()).execute(&mut *connection).await?;
+                continue;
+            }
             LeaseMove::Drop(path, token) => {
                 (path, sqlx::query(DROP).bind(&id).bind(path.to_string()).bind(bigint(token)?))
             }

@@ -20,6 +20,7 @@ const HOT: &[&str] = &[
     effects::OF_RUN,
     leases::GRANT,
     leases::RENEW,
+    leases::CLEAR,
     leases::DROP,
     leases::RENEW_ALL,
     memos::FIND,

@@ -77,11 +77,23 @@ pub(crate) async fn a_lease_moves_on_within_one_commit(stores: &Stores) {
     assert!(matches!(change(stores, &row, changes).await, Err(StoreError::Fenced(_))));
 }
 
+pub(crate) async fn a_lease_that_came_and_went_within_one_commit_leaves_nothing(stores: &Stores) {
+    let sample = Sample::default();
+    let worker = sample.worker();
+    let row = started(stores, &sample).await;
+    let row = change(stores, &row, vec![grant(row.id, "scan", worker, 2)]).await.unwrap();
+    // Only the last word about each step may be there: the grants before it are left out.
+    change(stores, &row, vec![give_up("build", 3), give_up("scan", 3)]).await.unwrap();
+    assert_eq!(stores.runs.leases().await.unwrap(), []);
+}
+
 pub(crate) async fn a_lease_names_an_event_that_exists(stores: &Stores) {
     let sample = Sample::default();
     let row = started(stores, &sample).await;
-    let error = change(stores, &row, vec![grant(row.id, "build", sample.worker(), 3)]).await.unwrap_err();
-    assert!(matches!(error, StoreError::Malformed { .. }), "{error}");
+    for early in [grant(row.id, "build", sample.worker(), 3), give_up("build", 3)] {
+        let error = change(stores, &row, vec![early]).await.unwrap_err();
+        assert!(matches!(error, StoreError::Malformed { .. }), "{error}");
+    }
 }
 
 pub(crate) async fn renewal_extends_the_workers_own_leases_only(stores: &Stores) {

@@ -101,6 +101,7 @@ claims! {
         a_later_grant_takes_the_step_over,
         a_lease_that_was_given_up_cannot_be_renewed,
         a_lease_moves_on_within_one_commit,
+        a_lease_that_came_and_went_within_one_commit_leaves_nothing,
         a_lease_names_an_event_that_exists,
         renewal_extends_the_workers_own_leases_only;
     steps:
