@@ -3,13 +3,25 @@
 //! It names ports and the pure core, and no technology: which database, which content store, which bus is the
 //! business of whoever wires it.
 
+mod actions;
+mod attempt;
 mod bus;
+mod dispatch;
+mod driver;
+mod effects;
+mod engine;
 mod logs;
+mod shared;
 mod shim;
 mod system;
 mod work;
 
+pub use actions::{ActionSet, DuplicateAction};
 pub use bus::InProcessBus;
+pub use dispatch::SlotsStatus;
+pub use engine::{
+    AskError, Engine, EngineDirs, EngineParts, EngineStatus, StartError, Submission, SubmitError,
+};
 pub use logs::{AttemptLog, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard};
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};
 pub use system::{SystemClock, SystemIds};

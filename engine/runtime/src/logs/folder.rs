@@ -162,7 +162,10 @@ impl Logs {
             }
             LogName::Undo { run, path, effect } => {
                 // The name comes from a manifest; a file name is made of it only when it is plain.
-                let plain = StepPath::is_name(effect);
+                let letter =
+                    |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+                let plain =
+                    effect.bytes().all(letter) && !effect.starts_with('.') && effect.len() <= NAME_BYTES;
                 let effect = if plain { effect.clone() } else { format!("+{}", Digest::of(effect).hex()) };
                 self.run_folder(*run)
                     .join(folder_name(path))

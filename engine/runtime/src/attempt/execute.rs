@@ -1,0 +1,325 @@
+//! Executes one attempt: checks, cache, the action itself under its time and its leash, and the report.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_core::run::{Failure, Report};
+use engine_ports::{Action, ActionError, HoldOwner, LogStream, MemoEntry, StepContext, StepLog};
+use futures::FutureExt as _;
+use tokio::sync::oneshot;
+use vocab::{ActionRef, ErrorClass, Inputs, RunId, StepPath};
+
+use super::journal::AttemptJournal;
+use super::leash::{Leash, Stop};
+use super::{check, memo, secrets};
+use crate::dispatch::Slot;
+use crate::driver::{Message, RunMeta};
+use crate::logs::LogName;
+use crate::shared::Shared;
+use crate::work;
+
+/// Pause before a report is repeated that the store did not take.
+const REPORT_PAUSE: Duration = Duration::from_millis(200);
+/// Time beyond the tools' grace that a stopped attempt gets before it is dropped: the shim needs it to kill and reap.
+const STOP_ROOM: Duration = Duration::from_secs(35);
+/// Shortest time between two measurements of a work folder.
+const MEASURE_PAUSE: Duration = Duration::from_secs(5);
+
+/// An attempt to execute: granted, and durable.
+pub(crate) struct Assignment {
+    pub(crate) run: RunId,
+    pub(crate) path: StepPath,
+    pub(crate) attempt: u32,
+    /// Fencing token of its lease.
+    pub(crate) token: u64,
+    pub(crate) action: ActionRef,
+    pub(crate) inputs: Inputs,
+    pub(crate) timeout: Duration,
+    /// Whether the workflow lets its outputs come from the cache.
+    pub(crate) cache: bool,
+    pub(crate) meta: Arc<RunMeta>,
+    pub(crate) leash: Arc<Leash>,
+    pub(crate) slot: Slot,
+}
+
+/// How an attempt ended, and what of it the cache keeps.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) report: Report,
+    pub(crate) memo: Option<Box<MemoEntry>>,
+}
+
+impl From<Report> for Outcome {
+    fn from(report: Report) -> Self {
+        Self { report, memo: None }
+    }
+}
+
+/// The report of an attempt. It carries the slot, so that a successor can start in the same commit.
+pub(crate) struct Ended {
+    pub(crate) path: StepPath,
+    pub(crate) token: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) slot: Option<Slot>,
+    /// Told when the report is durable, or was refused for good. Dropped when nobody knows.
+    pub(crate) answer: oneshot::Sender<()>,
+}
+
+/// Executes an attempt to its end. Says nothing when its lease is lost: then another attempt is due.
+pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
+    let (run, path) = (assignment.run, assignment.path.clone());
+    let (attempt, token) = (assignment.attempt, assignment.token);
+    let folder = shared.folders.create();
+    let outcome = match &folder {
+        Ok(folder) => attempt_in(&shared, &assignment, folder.path()).await,
+        Err(error) => Some(failed(ErrorClass::Capacity, format!("a work folder could not be made: {error}"))),
+    };
+    let Assignment { slot, leash, .. } = assignment;
+    if let Some(outcome) = outcome.filter(|_| leash.why() != Some(Stop::Lost)) {
+        report(
+            &shared,
+            run,
+            Ended { path: path.clone(), token, outcome, slot: Some(slot), answer: oneshot::channel().0 },
+            &leash,
+        )
+        .await;
+    }
+    shared.forget_attempt(run, &path, token);
+    if let Ok(folder) = folder
+        && let Err(error) = folder.remove().await
+    {
+        tracing::warn!(%run, %path, attempt, %error, "a work folder is left behind until the next start");
+    }
+}
+
+/// Repeats the report until it is durable or refused: the work is not done twice because the store stumbled.
+async fn report(shared: &Arc<Shared>, run: RunId, mut ended: Ended, leash: &Leash) {
+    loop {
+        let (answer, answered) = oneshot::channel();
+        let copy = Ended {
+            path: ended.path.clone(),
+            outcome: ended.outcome.clone(),
+            slot: ended.slot.take(),
+            answer,
+            ..ended
+        };
+        shared.send(run, Message::Ended(Box::new(copy))).await;
+        if answered.await.is_ok() || shared.stopped.is_cancelled() || leash.why() == Some(Stop::Lost) {
+            return;
+        }
+        tokio::time::sleep(REPORT_PAUSE).await;
+    }
+}
+
+fn failed(class: ErrorClass, message: String) -> Outcome {
+    Report::Failed(Failure::new(class, message)).into()
+}
+
+/// The attempt, once it has a folder. `None` when it lost its lease.
+async fn attempt_in(shared: &Arc<Shared>, assignment: &Assignment, folder: &Path) -> Option<Outcome> {
+    let name =
+        LogName::Attempt { run: assignment.run, path: assignment.path.clone(), attempt: assignment.attempt };
+    let log: Arc<dyn StepLog> = match shared.logs.write(name) {
+        Ok(log) => Arc::new(log),
+        Err(error) => {
+            return Some(failed(
+                ErrorClass::Capacity,
+                format!("the attempt's log could not be opened: {error}"),
+            ));
+        }
+    };
+    let Some(action) = shared.actions.get(&assignment.action) else {
+        return Some(failed(
+            ErrorClass::Permanent,
+            format!("this worker has no action {}", assignment.action),
+        ));
+    };
+    let ctx = context(shared, assignment, &log, folder);
+    if let Err(failure) = check::before(action.manifest(), &assignment.inputs, ctx.trust_host) {
+        log.line(LogStream::Factory, &failure.message);
+        return Some(Report::Failed(failure).into());
+    }
+    let leash = &assignment.leash;
+    let work = AssertUnwindSafe(perform(shared, assignment, action.as_ref(), &ctx)).catch_unwind();
+    let mut work = std::pin::pin!(work);
+    let result = tokio::select! {
+        biased;
+        result = &mut work => Some(result),
+        () = leash.token().cancelled() => None,
+        () = tokio::time::sleep(assignment.timeout) => {
+            leash.stop(Stop::TimedOut);
+            None
+        }
+        () = grows_beyond(folder, shared.limits.work_bytes) => {
+            leash.stop(Stop::TooLarge);
+            None
+        }
+    };
+    let result = match result {
+        Some(result) => Some(result),
+        None => {
+            let room = Duration::from_secs(shared.limits.grace_seconds) + STOP_ROOM;
+            tokio::time::timeout(room, work).await.ok()
+        }
+    };
+    let outcome = settle(result, leash.why(), shared.limits.work_bytes);
+    if let Some(Outcome { report: Report::Failed(failure), .. }) = &outcome {
+        log.line(LogStream::Factory, &failure.message);
+    }
+    outcome.map(|outcome| masked(outcome, log.as_ref()))
+}
+
+fn context(
+    shared: &Arc<Shared>,
+    assignment: &Assignment,
+    log: &Arc<dyn StepLog>,
+    folder: &Path,
+) -> StepContext {
+    let journal = AttemptJournal {
+        shared: Arc::clone(shared),
+        run: assignment.run,
+        path: assignment.path.clone(),
+        token: assignment.token,
+        leash: Arc::clone(&assignment.leash),
+    };
+    StepContext {
+        tenant: assignment.meta.tenant.clone(),
+        run: assignment.run,
+        path: assignment.path.clone(),
+        attempt: assignment.attempt,
+        token: assignment.token,
+        trust_host: assignment.meta.trust_host,
+        source: assignment.meta.source.clone(),
+        work: folder.to_owned(),
+        cancel: assignment.leash.token().clone(),
+        log: Arc::clone(log),
+        journal: Arc::new(journal),
+        services: secrets::lend(&shared.services, log),
+    }
+}
+
+/// Cache, action, outputs.
+async fn perform(
+    shared: &Shared,
+    assignment: &Assignment,
+    action: &dyn Action,
+    ctx: &StepContext,
+) -> Result<Outcome, ActionError> {
+    let inputs = &assignment.inputs;
+    let trigger = &assignment.meta.trigger_kind;
+    let key = match memo::ask(shared, ctx, action, inputs, assignment.cache, trigger).await? {
+        memo::Answer::Hit(outputs, from) => {
+            return Ok(Report::Succeeded { outputs, cached: Some(from) }.into());
+        }
+        memo::Answer::Miss(key) => Some(key),
+        memo::Answer::Off => None,
+    };
+    let outputs = action.execute(ctx, inputs.clone()).await?;
+    if let Err(failure) = check::after(action.manifest(), &outputs, shared.limits.event_bytes) {
+        return Ok(Report::Failed(failure).into());
+    }
+    // Held before the event that names them commits.
+    memo::hold(shared, &HoldOwner::Run(ctx.run), &outputs).await.map_err(|error| {
+        ActionError::permanent(format!("an output of {} cannot be kept: {error}", assignment.action))
+    })?;
+    let memo = match key {
+        Some(key) => memo::keep(shared, ctx, key, &outputs).await.map(Box::new),
+        None => None,
+    };
+    Ok(Outcome { report: Report::Succeeded { outputs, cached: None }, memo })
+}
+
+/// What the result means, given why the attempt had to stop.
+fn settle(
+    result: Option<Result<Result<Outcome, ActionError>, Box<dyn Any + Send>>>,
+    stop: Option<Stop>,
+    work_bytes: u64,
+) -> Option<Outcome> {
+    match (stop, result) {
+        (Some(Stop::Lost), _) => None,
+        (Some(Stop::TimedOut), _) => Some(Report::TimedOut.into()),
+        (Some(Stop::TooLarge), _) => {
+            let message =
+                format!("the work folder grew beyond the {work_bytes} bytes of `limits.work_bytes`");
+            Some(failed(ErrorClass::Permanent, message))
+        }
+        (_, Some(Err(panic))) => {
+            Some(failed(ErrorClass::Permanent, format!("the action panicked: {}", words(panic.as_ref()))))
+        }
+        // What was finished before the stop was noticed counts.
+        (_, Some(Ok(Ok(outcome)))) if matches!(outcome.report, Report::Succeeded { .. }) => Some(outcome),
+        (Some(Stop::Asked), _) => Some(Report::Cancelled.into()),
+        (None, Some(Ok(Ok(outcome)))) => Some(outcome),
+        (None, Some(Ok(Err(error)))) => {
+            let failure = Failure::new(error.class, error.message);
+            let failure = match error.help {
+                Some(help) => failure.help(help),
+                None => failure,
+            };
+            Some(Report::Failed(failure).into())
+        }
+        (None, None) => Some(failed(ErrorClass::Unknown, "the attempt vanished".to_owned())),
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+/// A message that leaves the attempt must not carry a secret that its log would mask.
+fn masked(outcome: Outcome, log: &dyn StepLog) -> Outcome {
+    let Report::Failed(failure) = outcome.report else { return outcome };
+    let mut clean = Failure::new(failure.class, log.masked(&failure.message));
+    if let Some(help) = failure.help {
+        clean = clean.help(log.masked(&help));
+    }
+    Report::Failed(clean).into()
+}
+
+/// Ends when the folder takes more than `bytes`. A long measurement makes the pause before the next one longer.
+async fn grows_beyond(folder: &Path, bytes: u64) {
+    let mut pause = MEASURE_PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        let start = tokio::time::Instant::now();
+        let place = folder.to_owned();
+        let taken = tokio::task::spawn_blocking(move || work::usage(&place, bytes)).await;
+        if taken.is_ok_and(|taken| taken > bytes) {
+            return;
+        }
+        pause = MEASURE_PAUSE.max(start.elapsed() * 20);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn success() -> Outcome {
+        Report::Succeeded { outputs: vocab::Outputs::new(), cached: None }.into()
+    }
+
+    fn report(result: Result<Outcome, ActionError>, stop: Stop) -> Option<Report> {
+        settle(Some(Ok(result)), Some(stop), 0).map(|outcome| outcome.report)
+    }
+
+    #[test]
+    fn a_lost_lease_says_nothing_whatever_came_out() {
+        assert_eq!(report(Ok(success()), Stop::Lost), None);
+    }
+
+    #[test]
+    fn work_that_was_done_before_the_cancel_was_noticed_counts() {
+        assert!(matches!(report(Ok(success()), Stop::Asked), Some(Report::Succeeded { .. })));
+        assert_eq!(report(Err(ActionError::transient("stopped")), Stop::Asked), Some(Report::Cancelled));
+    }
+
+    #[test]
+    fn what_came_after_the_time_was_up_does_not_count() {
+        assert_eq!(report(Ok(success()), Stop::TimedOut), Some(Report::TimedOut));
+    }
+}

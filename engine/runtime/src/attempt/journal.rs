@@ -1,0 +1,57 @@
+//! The effect journal of one attempt: every entry goes through the run's actor, behind the attempt's token.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use engine_ports::{EffectJournal, EffectRecord, JournalError};
+use serde_json::Value as Json;
+use tokio::sync::oneshot;
+use vocab::{RunId, StepPath};
+
+use super::leash::{Leash, Stop};
+use crate::driver::{JournalEntry, JournalWrite, Message};
+use crate::shared::Shared;
+
+/// Writes to the journal as long as the attempt holds its lease.
+pub(super) struct AttemptJournal {
+    pub(super) shared: Arc<Shared>,
+    pub(super) run: RunId,
+    pub(super) path: StepPath,
+    pub(super) token: u64,
+    pub(super) leash: Arc<Leash>,
+}
+
+impl AttemptJournal {
+    async fn write(&self, name: &str, write: JournalWrite) -> Result<EffectRecord, JournalError> {
+        if self.leash.why() == Some(Stop::Lost) {
+            return Err(JournalError::LeaseLost);
+        }
+        let (answer, answered) = oneshot::channel();
+        let entry =
+            JournalEntry { path: self.path.clone(), name: name.to_owned(), token: self.token, write, answer };
+        self.shared.send(self.run, Message::Journal(Box::new(entry))).await;
+        answered.await.unwrap_or_else(|_| {
+            // The actor gave up on this entry: it may or may not be durable, so the effect must not be made.
+            Err(JournalError::Store("the run is being read anew after a failure of the store".to_owned()))
+        })
+    }
+}
+
+#[async_trait]
+impl EffectJournal for AttemptJournal {
+    async fn begin(&self, name: &str, intent: Json) -> Result<EffectRecord, JournalError> {
+        // An attempt that was told to stop makes nothing new.
+        if self.leash.why().is_some() {
+            return Err(JournalError::LeaseLost);
+        }
+        self.write(name, JournalWrite::Begin(intent)).await
+    }
+
+    async fn made(&self, name: &str, handle: Json) -> Result<(), JournalError> {
+        self.write(name, JournalWrite::Made(handle)).await.map(drop)
+    }
+
+    async fn absent(&self, name: &str) -> Result<(), JournalError> {
+        self.write(name, JournalWrite::Absent).await.map(drop)
+    }
+}

@@ -1,0 +1,157 @@
+//! The cache of outputs: same action, same inputs, same outside, same outputs.
+
+use engine_core::run::CachedFrom;
+use engine_ports::{
+    Action, ActionError, ArtifactError, Fingerprint, HoldOwner, LogStream, MemoEntry, MemoKey, StepContext,
+};
+use serde_json::json;
+use vocab::{ActionManifest, ActionRef, Caching, Digest, Inputs, Outputs, TenantName, Value};
+
+use super::check;
+use crate::shared::Shared;
+
+/// Who may read entries: there is one scope as long as only pushes and people start runs.
+const SCOPE: &str = "protected";
+/// Kinds of trigger that ask for a fresh look at the outside.
+const FRESH: [&str; 2] = ["schedule", "image"];
+
+/// What the cache says before an attempt's work.
+pub(super) enum Answer {
+    /// These outputs were computed earlier; their artifacts are held for this run.
+    Hit(Outputs, CachedFrom),
+    /// They must be computed, and may be kept under this key.
+    Miss(MemoKey),
+    /// The cache is out of play.
+    Off,
+}
+
+/// Asks the cache. Whatever fails here costs only the hit.
+pub(super) async fn ask(
+    shared: &Shared,
+    ctx: &StepContext,
+    action: &dyn Action,
+    inputs: &Inputs,
+    wanted: bool,
+    trigger: &str,
+) -> Result<Answer, ActionError> {
+    let manifest = action.manifest();
+    if !wanted || manifest.caching != Caching::Auto || !manifest.effects.is_empty() {
+        return Ok(Answer::Off);
+    }
+    let say = |text: String| ctx.log.line(LogStream::Factory, &text);
+    let outside = match action.fingerprint(ctx, inputs).await? {
+        Fingerprint::Nothing => json!(null),
+        Fingerprint::Of(text) => json!({ "of": text }),
+        Fingerprint::Unknown(reason) if FRESH.contains(&trigger) => {
+            say(format!("cache: not asked, since the run's trigger wants what is fresh and {reason}"));
+            return Ok(Answer::Off);
+        }
+        Fingerprint::Unknown(_) => json!({ "unknown": true }),
+    };
+    let key = key(&ctx.tenant, &manifest.action, inputs, &outside);
+    let entry = match shared.store.memo(&key).await {
+        Ok(Some(entry)) => entry,
+        Ok(None) => {
+            say(format!("cache: miss, nothing under {}", key.digest.short()));
+            return Ok(Answer::Miss(key));
+        }
+        Err(error) => {
+            say(format!("cache: miss, {error}"));
+            return Ok(Answer::Miss(key));
+        }
+    };
+    match usable(shared, ctx, manifest, &entry).await {
+        Ok(()) => {
+            say(format!(
+                "cache: hit, outputs of step `{}` of run {} from {}",
+                entry.path, entry.run, entry.at
+            ));
+            Ok(Answer::Hit(entry.outputs, CachedFrom { run: entry.run, path: entry.path }))
+        }
+        Err(reason) => {
+            say(format!("cache: miss, {reason}"));
+            forget(shared, &key).await;
+            Ok(Answer::Miss(key))
+        }
+    }
+}
+
+/// Holds an entry's artifacts for the run, so that they cannot go while it uses them.
+async fn usable(
+    shared: &Shared,
+    ctx: &StepContext,
+    manifest: &ActionManifest,
+    entry: &MemoEntry,
+) -> Result<(), String> {
+    check::after(manifest, &entry.outputs, shared.limits.event_bytes)
+        .map_err(|failure| format!("the kept outputs do not fit any more: {failure}"))?;
+    hold(shared, &ctx.owner(), &entry.outputs)
+        .await
+        .map_err(|error| format!("an artifact of the kept outputs is gone: {error}"))
+}
+
+/// Drops an entry that cannot be served.
+async fn forget(shared: &Shared, key: &MemoKey) {
+    if let Err(error) = shared.store.forget_memo(key).await {
+        tracing::warn!(key = %key.digest, %error, "a useless cache entry could not be removed");
+        return;
+    }
+    let owner = HoldOwner::Memo(key.digest.clone());
+    if let Err(error) = shared.services.artifacts.release(&owner).await {
+        tracing::warn!(%owner, %error, "the artifacts of a removed cache entry are still held");
+    }
+}
+
+/// Holds every artifact in `outputs` for `owner`.
+pub(super) async fn hold(shared: &Shared, owner: &HoldOwner, outputs: &Outputs) -> Result<(), ArtifactError> {
+    for artifact in outputs.values().flat_map(Value::artifacts) {
+        shared.services.artifacts.hold(owner, artifact).await?;
+    }
+    Ok(())
+}
+
+/// The entry for outputs that were just computed, once its artifacts are held. None when they cannot be.
+pub(super) async fn keep(
+    shared: &Shared,
+    ctx: &StepContext,
+    key: MemoKey,
+    outputs: &Outputs,
+) -> Option<MemoEntry> {
+    let owner = HoldOwner::Memo(key.digest.clone());
+    if let Err(error) = hold(shared, &owner, outputs).await {
+        ctx.log.line(LogStream::Factory, &format!("cache: not kept, {error}"));
+        return None;
+    }
+    let (run, path, at) = (ctx.run, ctx.path.clone(), shared.clock.now());
+    Some(MemoEntry { key, outputs: outputs.clone(), run, path, at })
+}
+
+/// The key: a digest over a JSON text whose keys have one order.
+fn key(tenant: &TenantName, action: &ActionRef, inputs: &Inputs, outside: &serde_json::Value) -> MemoKey {
+    let text = json!([action.to_string(), inputs, outside]).to_string();
+    MemoKey { tenant: tenant.clone(), scope: SCOPE.to_owned(), digest: Digest::of(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_depends_on_action_inputs_and_outside() {
+        let inputs = |text: &str| Inputs::from([("a".to_owned(), Value::from(text))]);
+        let tenant = TenantName::default_tenant();
+        let key = |action: &str, text, outside| {
+            key(&tenant, &action.parse().unwrap(), &inputs(text), &outside).digest
+        };
+        let base = key("a/b@v1", "x", json!(null));
+        assert_eq!(base, key("a/b@v1", "x", json!(null)));
+        for other in [
+            key("a/b@v2", "x", json!(null)),
+            key("a/b@v1", "y", json!(null)),
+            key("a/b@v1", "x", json!({ "of": "z" })),
+            key("a/b@v1", "x", json!({ "unknown": true })),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

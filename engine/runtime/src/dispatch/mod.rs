@@ -1,0 +1,6 @@
+//! Who may start an attempt now.
+
+mod slots;
+
+pub use slots::SlotsStatus;
+pub(crate) use slots::{Slot, Slots};

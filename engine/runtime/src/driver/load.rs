@@ -1,0 +1,69 @@
+//! Reads a run back from its events.
+
+use std::sync::Arc;
+
+use engine_core::plan::Plan;
+use engine_core::run::{Event, IllegalTransition, RunState, UnknownEvent};
+use engine_ports::{RunRow, RunStore, StoreError};
+use vocab::RunId;
+
+/// Events read at once.
+const PAGE: u32 = 1000;
+
+/// A run as its events tell it.
+pub(crate) struct Loaded {
+    pub(crate) state: RunState,
+    pub(crate) row: RunRow,
+}
+
+/// Why a run cannot be read back.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The store failed; it may pass.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such run.
+    #[error("there is no run {0}")]
+    Missing(RunId),
+    /// Its plan cannot be read.
+    #[error("the plan of run {run} cannot be read: {reason}")]
+    Plan { run: RunId, reason: String },
+    /// An event of it is not known to this version.
+    #[error("event {seq} of run {run}: {reason}")]
+    Event { run: RunId, seq: u64, reason: UnknownEvent },
+    /// Its events contradict each other.
+    #[error("event {seq} of run {run} does not follow from those before: {reason}")]
+    History { run: RunId, seq: u64, reason: IllegalTransition },
+}
+
+impl LoadError {
+    /// Whether trying again can help.
+    pub(crate) const fn may_pass(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Database(_) | StoreError::Full(_)))
+    }
+}
+
+/// Replays a run.
+pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, LoadError> {
+    let row = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
+    let plan = store.plan(&row.plan).await?;
+    let plan: Plan =
+        serde_json::from_value(plan).map_err(|error| LoadError::Plan { run, reason: error.to_string() })?;
+    let mut state = RunState::new(Arc::new(plan));
+    loop {
+        let events = store.events(run, state.seq(), PAGE).await?;
+        let full = events.len() == PAGE as usize;
+        for record in events {
+            let seq = record.seq;
+            let event = Event::from_parts(&record.kind, record.v, record.payload)
+                .map_err(|reason| LoadError::Event { run, seq, reason })?;
+            state.apply(seq, record.at, &event).map_err(|reason| LoadError::History { run, seq, reason })?;
+        }
+        if !full {
+            break;
+        }
+    }
+    // The rows were written with the events.
+    state.mark_saved();
+    Ok(Loaded { state, row })
+}

@@ -1,0 +1,22 @@
+//! One actor per active run: the only writer of its events.
+//!
+//! ```text
+//! messages ─▶ events ─▶ apply ─▶ decide … until nothing follows ─▶ grant slots ─▶ one commit
+//!                                                                                   │ only then
+//!                                                  answers, commands, attempts, notices
+//! ```
+
+mod actor;
+mod load;
+mod message;
+mod meta;
+mod project;
+mod runs;
+mod turn;
+
+pub(crate) use actor::{LEASE, Start};
+pub(crate) use load::{LoadError, load};
+pub(crate) use message::{JournalEntry, JournalWrite, Message};
+pub(crate) use meta::{RunMeta, origin, trigger};
+pub(crate) use runs::Runs;
+pub(crate) use turn::NewRunParts;

@@ -1,0 +1,103 @@
+//! The actors that are in memory, and the moments at which others must be loaded again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+use vocab::{RunId, Timestamp};
+
+use super::actor::{self, Start};
+use super::message::Message;
+use crate::shared::Shared;
+
+/// Messages that one run's mailbox holds; then senders wait.
+const MAILBOX: usize = 256;
+
+/// The runs of this process.
+#[derive(Default)]
+pub(crate) struct Runs {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    live: HashMap<RunId, mpsc::Sender<Message>>,
+    /// Runs that left memory, with the time at which something is due in them.
+    parked: HashMap<RunId, Timestamp>,
+}
+
+impl Runs {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts an actor, unless there is one already.
+    pub(crate) fn start(&self, shared: &Arc<Shared>, run: RunId, start: Start) {
+        self.sender(shared, run, Some(start));
+    }
+
+    /// Hands a message to the run's actor. After the stop nobody takes it.
+    pub(crate) async fn send(&self, shared: &Arc<Shared>, run: RunId, message: Message) {
+        let mut message = message;
+        while !shared.stopped.is_cancelled() {
+            let sender = self.sender(shared, run, None);
+            match sender.send(message).await {
+                Ok(()) => return,
+                // The actor has just left; the next one takes it.
+                Err(refused) => message = refused.0,
+            }
+            self.forget(run, &sender);
+        }
+    }
+
+    fn sender(&self, shared: &Arc<Shared>, run: RunId, start: Option<Start>) -> mpsc::Sender<Message> {
+        let mut state = self.state();
+        if let Some(sender) = state.live.get(&run).filter(|sender| !sender.is_closed()) {
+            return sender.clone();
+        }
+        state.parked.remove(&run);
+        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        state.live.insert(run, sender.clone());
+        let start = start.unwrap_or(Start::Load);
+        shared.tasks.spawn(actor::run(Arc::clone(shared), run, start, mailbox, sender.downgrade()));
+        sender
+    }
+
+    /// Takes a dead mailbox off the list.
+    pub(super) fn forget(&self, run: RunId, sender: &mpsc::Sender<Message>) {
+        let mut state = self.state();
+        if state.live.get(&run).is_some_and(|held| held.same_channel(sender)) {
+            state.live.remove(&run);
+        }
+    }
+
+    /// The actor leaves, if its mailbox is empty. `until` is when something is due.
+    pub(super) fn leave(
+        &self,
+        run: RunId,
+        mailbox: &mut mpsc::Receiver<Message>,
+        until: Option<Timestamp>,
+    ) -> bool {
+        let mut state = self.state();
+        if !mailbox.is_empty() {
+            return false;
+        }
+        state.live.remove(&run);
+        if let Some(until) = until {
+            state.parked.insert(run, until);
+        }
+        mailbox.close();
+        true
+    }
+
+    /// Runs in which something is due at `now`.
+    pub(crate) fn due(&self, now: Timestamp) -> Vec<RunId> {
+        let state = self.state();
+        state.parked.iter().filter(|(_, at)| **at <= now).map(|(run, _)| *run).collect()
+    }
+
+    /// How many runs are in memory.
+    pub(crate) fn in_memory(&self) -> usize {
+        self.state().live.len()
+    }
+}

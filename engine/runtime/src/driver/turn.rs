@@ -1,0 +1,156 @@
+//! One turn of a run: events until nothing follows, attempts where there is room, and the commit of all that.
+//!
+//! A turn touches nothing outside: it collects what is to be written, and what is to be done once it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine_core::plan::Plan;
+use engine_core::run::{Command, Event, IllegalTransition, ReadyStep, RunCreated, RunState};
+use engine_ports::{Commit, EventRecord, Lease, LeaseChange, MemoEntry, RunRow};
+use vocab::{ActionRef, Inputs, RunId, StepPath, Timestamp, WorkerId};
+
+use super::project;
+use crate::attempt::Leash;
+use crate::dispatch::Slot;
+
+/// A run that is to be created.
+pub(crate) struct NewRunParts {
+    pub(crate) row: RunRow,
+    pub(crate) created: RunCreated,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) plan_json: serde_json::Value,
+    pub(crate) origin: Option<(String, String)>,
+}
+
+/// An attempt that the turn grants; it starts when the turn is durable.
+pub(super) struct Grant {
+    pub(super) path: StepPath,
+    pub(super) attempt: u32,
+    pub(super) token: u64,
+    pub(super) action: ActionRef,
+    pub(super) inputs: Inputs,
+    pub(super) timeout: std::time::Duration,
+    pub(super) cache: bool,
+    pub(super) leash: Arc<Leash>,
+    pub(super) slot: Slot,
+}
+
+/// Who holds the leases that a turn grants.
+#[derive(Clone, Copy)]
+pub(super) struct Holder {
+    pub(super) run: RunId,
+    pub(super) worker: WorkerId,
+    pub(super) until: Timestamp,
+}
+
+/// Called when it is known whether the turn is durable.
+pub(super) type Answer = Box<dyn FnOnce() + Send>;
+
+/// What a turn has come to so far.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) events: Vec<EventRecord>,
+    pub(super) commands: Vec<Command>,
+    leases: BTreeMap<StepPath, LeaseChange>,
+    pub(super) memos: Vec<MemoEntry>,
+    /// Slots in hand: of attempts that ended in this turn, or offered.
+    pub(super) slots: Vec<Slot>,
+    pub(super) grants: Vec<Grant>,
+    /// Called once the turn is durable; dropped when it is not.
+    pub(super) answers: Vec<Answer>,
+    pub(super) wake_at: Option<Timestamp>,
+}
+
+impl Turn {
+    /// Applies an event and takes it into the turn.
+    pub(super) fn record(
+        &mut self,
+        state: &mut RunState,
+        now: Timestamp,
+        event: &Event,
+    ) -> Result<(), IllegalTransition> {
+        let (seq, at) = (state.seq() + 1, state.clock(now));
+        state.apply(seq, at, event)?;
+        if let Event::AttemptSucceeded { path, token, .. }
+        | Event::AttemptFailed { path, token, .. }
+        | Event::AttemptLost { path, token, .. }
+        | Event::AttemptCancelled { path, token, .. } = event
+        {
+            let drop = LeaseChange::Drop { path: path.clone(), token: *token };
+            self.leases.insert(path.clone(), drop);
+        }
+        let (kind, v, payload) = event.to_parts();
+        self.events.push(EventRecord { seq, at, kind: kind.to_owned(), v, payload });
+        Ok(())
+    }
+
+    /// Decides until nothing follows. Every event of a decision fits, unless the core contradicts itself.
+    pub(super) fn settle(&mut self, state: &mut RunState, now: Timestamp) -> Result<(), IllegalTransition> {
+        loop {
+            let decision = state.decide(now);
+            self.commands.extend(decision.commands);
+            self.wake_at = decision.wake_at;
+            if decision.events.is_empty() {
+                return Ok(());
+            }
+            for event in &decision.events {
+                self.record(state, now, event)?;
+            }
+        }
+    }
+
+    /// Grants what is ready, as long as `slot` gives room. Whether something is left that found none.
+    pub(super) fn grant(
+        &mut self,
+        state: &mut RunState,
+        now: Timestamp,
+        holder: Holder,
+        mut room: impl FnMut() -> Option<Slot>,
+    ) -> Result<bool, IllegalTransition> {
+        while let Some(ready) = state.next_ready() {
+            let Some(slot) = self.slots.pop().or_else(&mut room) else { return Ok(true) };
+            let ReadyStep { path, attempt, action, inputs, timeout, cacheable, .. } = &ready;
+            let event = ready.start(holder.worker);
+            let mut grant = Grant {
+                path: path.clone(),
+                attempt: *attempt,
+                token: 0,
+                action: (*action).clone(),
+                inputs: (*inputs).clone(),
+                timeout: *timeout,
+                cache: *cacheable,
+                leash: Arc::default(),
+                slot,
+            };
+            drop(ready);
+            self.record(state, now, &event)?;
+            grant.token = state.seq();
+            let lease = Lease {
+                run: holder.run,
+                path: grant.path.clone(),
+                attempt: grant.attempt,
+                worker: holder.worker,
+                token: grant.token,
+                expires_at: holder.until,
+            };
+            self.leases.insert(grant.path.clone(), LeaseChange::Grant(lease));
+            self.grants.push(grant);
+        }
+        Ok(false)
+    }
+
+    /// All that must be written, together.
+    pub(super) fn commit(&mut self, state: &RunState, before: &RunRow) -> Commit {
+        let run = before.id;
+        Commit {
+            run: project::run_row(state, before),
+            expected_seq: before.seq,
+            events: std::mem::take(&mut self.events),
+            steps: state.changed_steps().map(|step| project::step_row(run, &step)).collect(),
+            effects: state.changed_effects().map(|effect| project::effect_record(run, &effect)).collect(),
+            leases: std::mem::take(&mut self.leases).into_values().collect(),
+            memos: std::mem::take(&mut self.memos),
+        }
+    }
+}

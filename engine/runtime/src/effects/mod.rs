@@ -1,0 +1,5 @@
+//! Looking for effects and undoing them: what any process can do with a record, long after the attempt.
+
+mod work;
+
+pub(crate) use work::{probe, undo};

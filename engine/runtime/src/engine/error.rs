@@ -1,0 +1,74 @@
+//! Why the engine refuses.
+
+use std::io;
+
+use engine_core::plan::PlanError;
+use engine_ports::StoreError;
+use lang::InputError;
+use vocab::RunId;
+
+use crate::driver::LoadError;
+use crate::shim::SweepError;
+
+/// Why an engine does not start. Nothing was dispatched.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Processes of an earlier start could not be ended.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
+    /// The data folder cannot be used.
+    #[error("the data folder cannot be used: {0}")]
+    Io(#[from] io::Error),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The history of a run cannot be read by this version; the text says what to do.
+    #[error("{0}")]
+    History(String),
+}
+
+impl From<LoadError> for StartError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => Self::Store(error),
+            other => Self::History(other.to_string()),
+        }
+    }
+}
+
+/// Why a run is not started. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The inputs do not fit the workflow: every reason at once.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Inputs(Vec<InputError>),
+    /// The steps make no plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The engine shuts down.
+    #[error("the factory is shutting down; try again when it is back")]
+    Closing,
+    /// The store failed. Whether the run was written is not known; with an origin, ask again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a request about a run is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// There is no such run, or it is another tenant's.
+    #[error("there is no run {0}")]
+    Missing(RunId),
+    /// The run is where the request means nothing.
+    #[error("{0}")]
+    TooLate(String),
+    /// The engine shuts down.
+    #[error("the factory is shutting down; try again when it is back")]
+    Closing,
+    /// The new run could not be started.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

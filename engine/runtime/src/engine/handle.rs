@@ -1,0 +1,268 @@
+//! What can be asked of a running engine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use engine_core::plan::Plan;
+use engine_core::run::{RunCreated, RunLimits};
+use engine_ports::{Progress, RunRow, StoreError};
+use serde_json::{Value as Json, json};
+use tokio::sync::{broadcast, oneshot};
+use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName};
+
+use super::{AskError, Submission, SubmitError};
+use crate::actions::ActionSet;
+use crate::attempt::Stop;
+use crate::dispatch::SlotsStatus;
+use crate::driver::{self, Message, NewRunParts, Start};
+use crate::logs::Logs;
+use crate::shared::Shared;
+
+/// How often the store is asked about a run for which no notice came.
+const ASK_PAUSE: Duration = Duration::from_secs(1);
+/// Time beyond the tools' grace that stopped attempts get to end.
+const STOP_ROOM: Duration = Duration::from_secs(40);
+
+/// How an engine is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineStatus {
+    /// Room for attempts, who waits for it, and why nothing starts, where that is so.
+    pub slots: SlotsStatus,
+    /// Runs in memory; others wait in the store for a time.
+    pub runs_in_memory: usize,
+    /// Whether it shuts down.
+    pub closing: bool,
+}
+
+/// A running engine. Dropping it without [`Engine::shutdown`] stops it as a crash would: nothing more is written.
+pub struct Engine {
+    shared: Arc<Shared>,
+    closing: AtomicBool,
+}
+
+/// What a new run is made of.
+struct NewRun {
+    tenant: TenantName,
+    project: Option<ProjectId>,
+    plan: Plan,
+    inputs: Inputs,
+    trigger: Json,
+    origin: Option<(String, String)>,
+}
+
+impl Engine {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, closing: AtomicBool::new(false) }
+    }
+
+    /// Starts a run: durable, its first attempts granted where there is room, when this returns.
+    ///
+    /// With an `origin` that started a run before, that run's id.
+    pub async fn submit(&self, submission: Submission) -> Result<RunId, SubmitError> {
+        let Submission { tenant, project, workflow, inputs, trigger, source, trust_host, origin } =
+            submission;
+        let inputs = workflow.resolve_inputs(inputs).map_err(SubmitError::Inputs)?;
+        let plan = Plan::of(&workflow, |action| self.shared.actions.manifest(action))?;
+        let trigger = driver::trigger(&trigger, source.as_ref(), trust_host);
+        self.create(NewRun { tenant, project, plan, inputs, trigger, origin }).await
+    }
+
+    /// Starts a new run with the plan, the inputs and the trigger of an earlier one.
+    pub async fn retry(&self, tenant: &TenantName, run: RunId, by: &str) -> Result<RunId, AskError> {
+        let row = self.row(tenant, run).await?;
+        let plan = self.shared.store.plan(&row.plan).await?;
+        let plan: Plan = serde_json::from_value(plan).map_err(|error| StoreError::Damaged {
+            row: format!("plan {}", row.plan),
+            reason: error.to_string(),
+        })?;
+        let mut trigger = row.trigger;
+        if let Some(trigger) = trigger.as_object_mut() {
+            trigger.insert("retry_of".to_owned(), json!(run));
+            trigger.insert("retried_by".to_owned(), json!(by));
+        }
+        let RunRow { tenant, project, inputs, .. } = row;
+        Ok(self.create(NewRun { tenant, project, plan, inputs, trigger, origin: None }).await?)
+    }
+
+    async fn create(&self, new: NewRun) -> Result<RunId, SubmitError> {
+        if self.is_closing() {
+            return Err(SubmitError::Closing);
+        }
+        let NewRun { tenant, project, plan, inputs, trigger, origin } = new;
+        let shared = &self.shared;
+        let run = RunId::generate(shared.ids.as_ref());
+        let now = shared.clock.now();
+        let time = plan.timeout().unwrap_or(Duration::from_secs(shared.limits.run_seconds));
+        let plan_json = serde_json::to_value(&plan).map_err(|error| StoreError::Damaged {
+            row: format!("plan of run {run}"),
+            reason: error.to_string(),
+        })?;
+        let created = RunCreated {
+            run,
+            plan: plan.digest(),
+            inputs: inputs.clone(),
+            origin: driver::origin(&trigger),
+            deadline: Some(now.plus(time)),
+            limits: RunLimits::from(&shared.limits),
+        };
+        let row = RunRow {
+            id: run,
+            tenant,
+            project,
+            workflow: plan.name().to_owned(),
+            plan: plan.digest(),
+            trigger,
+            inputs,
+            status: RunStatus::Queued,
+            compensation: Compensation::NotNeeded,
+            outputs: vocab::Outputs::new(),
+            error: None,
+            created_at: now,
+            finished_at: None,
+            seq: 0,
+        };
+        let parts = NewRunParts { row, created, plan: Arc::new(plan), plan_json, origin };
+        let (answer, answered) = oneshot::channel();
+        shared.runs.start(shared, run, Start::New(Box::new(parts), answer));
+        Ok(answered.await.map_err(|_| SubmitError::Closing)??)
+    }
+
+    /// Asks a run to end: its attempts stop, its effects are undone. Durable when this returns.
+    pub async fn cancel(
+        &self,
+        tenant: &TenantName,
+        run: RunId,
+        by: &str,
+        reason: Option<String>,
+    ) -> Result<(), AskError> {
+        let row = self.row(tenant, run).await?;
+        if row.status.is_terminal() {
+            return Err(AskError::TooLate(format!("run {run} has ended: {}", row.status)));
+        }
+        let by = by.to_owned();
+        let outcome = self.ask(run, |answer| Message::Cancel { by, reason, answer }).await?;
+        outcome.map_err(|refused| AskError::TooLate(refused.to_string()))
+    }
+
+    /// Tries once more to undo the stuck effects of a run; gives their number.
+    pub async fn retry_undo(&self, tenant: &TenantName, run: RunId, by: &str) -> Result<usize, AskError> {
+        self.row(tenant, run).await?;
+        let by = by.to_owned();
+        self.ask(run, |answer| Message::RetryUndo { by, answer }).await
+    }
+
+    async fn ask<T>(
+        &self,
+        run: RunId,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<T, AskError> {
+        let (answer, answered) = oneshot::channel();
+        self.shared.send(run, message(answer)).await;
+        answered.await.map_err(|_| {
+            if self.is_closing() {
+                AskError::Closing
+            } else {
+                AskError::Store(StoreError::Database("the run is being read anew; ask again".to_owned()))
+            }
+        })
+    }
+
+    async fn row(&self, tenant: &TenantName, run: RunId) -> Result<RunRow, AskError> {
+        self.shared.store.run(tenant, run).await?.ok_or(AskError::Missing(run))
+    }
+
+    /// Waits for the end of a run; gives its row. Ends early, with the row as it is, when the engine stops.
+    pub async fn wait(&self, run: RunId) -> Result<RunRow, AskError> {
+        let mut notices = self.shared.bus.subscribe();
+        loop {
+            let row = self.shared.store.run_any_tenant(run).await?.ok_or(AskError::Missing(run))?;
+            if row.status.is_terminal() || self.shared.stopped.is_cancelled() {
+                return Ok(row);
+            }
+            let news = async {
+                loop {
+                    match notices.recv().await {
+                        Ok(notice) if notice.run != run => {}
+                        Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+                        Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
+                    }
+                }
+            };
+            tokio::select! {
+                () = news => {}
+                () = tokio::time::sleep(ASK_PAUSE) => {}
+                () = self.shared.stopped.cancelled() => {}
+            }
+        }
+    }
+
+    /// How far the attempts of a run have come that execute in this process.
+    pub fn progress(&self, run: RunId) -> Vec<(StepPath, Progress)> {
+        self.shared.logs.progress().of(run)
+    }
+
+    /// The logs of attempts.
+    pub fn logs(&self) -> &Logs {
+        &self.shared.logs
+    }
+
+    /// The actions of this engine.
+    pub fn actions(&self) -> &ActionSet {
+        &self.shared.actions
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> EngineStatus {
+        EngineStatus {
+            slots: self.shared.slots.status(),
+            runs_in_memory: self.shared.runs.in_memory(),
+            closing: self.is_closing(),
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst) || self.shared.stopped.is_cancelled()
+    }
+
+    /// Ends the engine: nothing new starts, what runs may end within `limits.drain_seconds`, the rest is stopped as
+    /// lost, so that the next start goes on with it. No run fails and no effect is undone because of it.
+    pub async fn shutdown(&self) {
+        if self.closing.swap(true, Ordering::SeqCst) {
+            self.shared.tasks.wait().await;
+            return;
+        }
+        let shared = &self.shared;
+        shared.slots.close();
+        let drain = Duration::from_secs(shared.limits.drain_seconds);
+        let quiet = async {
+            while !shared.local_attempts().is_empty()
+                || shared.undo_room.available_permits() < shared.slots.status().capacity
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(drain, quiet).await.is_err() {
+            tracing::warn!("attempts did not end in time; the next start goes on with them");
+        }
+        self.stop();
+        shared.tasks.close();
+        let room = Duration::from_secs(shared.limits.grace_seconds) + STOP_ROOM;
+        if tokio::time::timeout(room, shared.tasks.wait()).await.is_err() {
+            tracing::error!("some attempts do not stop; they end with the process");
+        }
+    }
+
+    fn stop(&self) {
+        self.shared.stopped.cancel();
+        for (_, _, _, leash) in self.shared.local_attempts() {
+            leash.stop(Stop::Lost);
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,11 @@
+//! The engine as its doors see it.
+
+mod background;
+mod error;
+mod handle;
+mod parts;
+mod start;
+
+pub use error::{AskError, StartError, SubmitError};
+pub use handle::{Engine, EngineStatus};
+pub use parts::{EngineDirs, EngineParts, Submission};

@@ -1,0 +1,76 @@
+//! What an engine is made of, and what it is given to do.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use engine_ports::{EventBus, RunSource, RunStore, Services};
+use lang::Workflow;
+use serde_json::Value as Json;
+use vocab::{Clock, IdSource, Inputs, Limits, ProjectId, TenantName, WorkerId};
+
+use crate::actions::ActionSet;
+use crate::logs::Logs;
+
+/// Where an engine keeps what is not in its stores. All of it lies in the data folder, which its holder has locked.
+#[derive(Debug, Clone)]
+pub struct EngineDirs {
+    /// The data folder as a whole: what `limits.data_bytes` and `limits.free_bytes` are about.
+    pub data: PathBuf,
+    /// Work folders of attempts.
+    pub work: PathBuf,
+    /// Records of shims.
+    pub shims: PathBuf,
+}
+
+impl EngineDirs {
+    /// The usual places below a data folder.
+    pub fn below(data: impl Into<PathBuf>) -> Self {
+        let data = data.into();
+        Self { work: data.join("work"), shims: data.join("shims"), data }
+    }
+}
+
+/// The parts of an engine.
+pub struct EngineParts {
+    /// Truth about runs.
+    pub store: Arc<dyn RunStore>,
+    /// What is lent to actions. Its limits, clock and tools are those of the engine.
+    pub services: Arc<Services>,
+    /// The actions.
+    pub actions: ActionSet,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of runs.
+    pub ids: Arc<dyn IdSource>,
+    /// Where news of runs are published.
+    pub bus: Arc<dyn EventBus>,
+    /// Logs of attempts.
+    pub logs: Logs,
+    /// Folders.
+    pub dirs: EngineDirs,
+    /// Bounds.
+    pub limits: Limits,
+    /// This process; a fresh id at each start.
+    pub worker: WorkerId,
+}
+
+/// A run to be started.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose run it is.
+    pub tenant: TenantName,
+    /// The project that it belongs to; none for a local file.
+    pub project: Option<ProjectId>,
+    /// The workflow, compiled against this engine's actions.
+    pub workflow: Workflow,
+    /// Inputs as they were given; checked here, defaults filled in.
+    pub inputs: Inputs,
+    /// What started it: an object with `kind` (`push`, `manual`) and, where known, `ref`, `commit`, `actor`.
+    pub trigger: Json,
+    /// The commit whose workflow runs, where there is one.
+    pub source: Option<RunSource>,
+    /// Whether the operator trusts the project with the host.
+    pub trust_host: bool,
+    /// The delivery that asks for this run, and the workflow's file: the same pair never starts a second run.
+    pub origin: Option<(String, String)>,
+}

@@ -1,0 +1,82 @@
+//! The start: nothing is dispatched before everything that an earlier start left is dealt with.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Engine, EngineParts, StartError, background};
+use crate::dispatch::Slots;
+use crate::driver::{Runs, Start, load};
+use crate::shared::Shared;
+use crate::shim::sweep_stale;
+use crate::work::{SpaceWatch, WorkFolders};
+
+/// Runs that are read at once.
+const READERS: usize = 8;
+
+impl Engine {
+    /// Starts an engine over a data folder that its caller has locked.
+    ///
+    /// First processes of an earlier start are ended and its work folders removed; then every unfinished run is read
+    /// back from its events. A history that this version does not understand refuses the start.
+    pub async fn start(parts: EngineParts) -> Result<Self, StartError> {
+        let EngineParts { store, services, actions, clock, ids, bus, logs, dirs, limits, worker } = parts;
+        let shims = dirs.shims.clone();
+        let swept = tokio::task::spawn_blocking(move || sweep_stale(&shims))
+            .await
+            .map_err(std::io::Error::other)??;
+        if swept.killed > 0 {
+            tracing::warn!(killed = swept.killed, "processes of an earlier start were ended");
+        }
+        let folders = WorkFolders::open(&dirs.work)?;
+        let (removed, left) = folders.sweep().await?;
+        tracing::debug!(removed, "work folders of an earlier start were removed");
+        for error in left {
+            tracing::warn!(%error, "a work folder of an earlier start is left behind");
+        }
+        let room = usize::try_from(limits.concurrent_attempts)
+            .unwrap_or(usize::MAX)
+            .clamp(1, Semaphore::MAX_PERMITS);
+        let (slots, offered) = Slots::new(room);
+        let space = Arc::new(SpaceWatch::new(&dirs.data, &limits));
+        let shared = Arc::new(Shared {
+            store,
+            services,
+            actions,
+            clock,
+            ids,
+            bus,
+            logs,
+            folders,
+            limits,
+            worker,
+            slots,
+            undo_room: Arc::new(Semaphore::new(room)),
+            runs: Runs::default(),
+            attempts: std::sync::Mutex::default(),
+            stopped: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        // From here on a failure stops what was started: the engine that is dropped does that.
+        let engine = Self::new(Arc::clone(&shared));
+        background::measure(&shared, &space).await;
+        let unfinished = shared.store.unfinished().await?;
+        let store = Arc::clone(&shared.store);
+        let loaded: Vec<_> = stream::iter(unfinished)
+            .map(|run| {
+                let store = Arc::clone(&store);
+                async move { load(store.as_ref(), run).await.map(|loaded| (run, loaded)) }
+            })
+            .buffered(READERS)
+            .try_collect()
+            .await?;
+        background::spawn(&shared, offered, space);
+        for (run, loaded) in loaded {
+            shared.runs.start(&shared, run, Start::Loaded(Box::new(loaded)));
+        }
+        Ok(engine)
+    }
+}
