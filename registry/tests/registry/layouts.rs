@@ -8,6 +8,9 @@ use vocab::Digest;
 
 use crate::support::{Image, MANIFEST, Store, image};
 
+/// What is done to a good layout.
+type Harm = Box<dyn Fn(&Path)>;
+
 /// Writes an image as a layout, as another tool would.
 fn write(folder: &Path, image: &Image) {
     let blobs = folder.join("blobs/sha256");
@@ -48,7 +51,6 @@ async fn hostile_layouts_are_refused_and_leave_no_image() {
     let content = store.registry.content();
     let image = image("hostile");
     let hex = |part: &bytes::Bytes| Digest::of(part).hex().to_owned();
-    type Harm = Box<dyn Fn(&Path)>;
     let cases: Vec<(&str, Harm)> = vec![
         ("no marker", Box::new(|folder| std::fs::remove_file(folder.join("oci-layout")).unwrap())),
         (
@@ -86,7 +88,7 @@ async fn hostile_layouts_are_refused_and_leave_no_image() {
             Box::new({
                 let digest = image.digest();
                 move |folder| {
-                    write_index(folder, &json!([{ "mediaType": MANIFEST, "digest": digest, "size": 1 }]))
+                    write_index(folder, &json!([{ "mediaType": MANIFEST, "digest": digest, "size": 1 }]));
                 }
             }),
         ),

@@ -39,14 +39,14 @@ async fn a_tag_moves_only_from_what_was_expected_and_keeps_its_history() {
     step(Expect::Is(one.clone()), None).await;
 
     let history = catalog.tag_history(&repository, &tag, 10).await.unwrap();
-    let moves: Vec<_> = history.into_iter().rev().map(|record| (record.old, record.new)).collect();
+    let recorded: Vec<_> = history.into_iter().rev().map(|record| (record.old, record.new)).collect();
     let expected = [
         (None, Some(one.clone())),
         (Some(one.clone()), Some(two.clone())),
         (Some(two), Some(one.clone())),
         (Some(one), None),
     ];
-    assert_eq!(moves, expected);
+    assert_eq!(recorded, expected);
 }
 
 #[tokio::test]
