@@ -5,26 +5,25 @@
 
 mod corpus;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use lang::{Severity, Workflow, compile};
+use lang::{Code, Severity, Workflow, compile};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
-    for (folder, check) in
-        [("valid", compiles as fn(&Path) -> Result<(), Failed>), ("invalid", is_refused)]
-    {
+    for (folder, check) in [("valid", compiles as fn(&Path) -> Result<(), Failed>), ("invalid", is_refused)] {
         for file in corpus::files(folder) {
             let name = format!("{folder}/{}", file.file_stem().unwrap_or_default().to_string_lossy());
             trials.push(Trial::test(name, move || check(&file)));
         }
     }
-    trials.push(Trial::test("every_code_has_a_file_that_triggers_it", corpus::every_code_is_triggered));
-    trials.push(Trial::test("every_snapshot_has_its_file", corpus::every_snapshot_has_its_file));
+    trials.push(Trial::test("every_code_has_a_file_that_triggers_it", every_code_is_triggered));
+    trials.push(Trial::test("every_snapshot_has_its_file", every_snapshot_has_its_file));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -73,5 +72,39 @@ fn compare(snapshot: &Path, found: &str) -> Result<(), Failed> {
     if expected == found {
         return Ok(());
     }
-    Err(format!("{} differs; found:\n{found}\nexpected:\n{expected}\n(UPDATE=1 writes it anew)", snapshot.display()).into())
+    Err(format!(
+        "{} differs; found:\n{found}\nexpected:\n{expected}\n(UPDATE=1 writes it anew)",
+        snapshot.display()
+    )
+    .into())
+}
+
+/// Each code is shown by at least one file of the corpus.
+fn every_code_is_triggered() -> Result<(), Failed> {
+    let catalogue = corpus::catalogue()?;
+    let mut missing: BTreeSet<Code> = Code::ALL.iter().copied().collect();
+    for file in corpus::files("valid").into_iter().chain(corpus::files("invalid")) {
+        let (source, options) = corpus::load(&file)?;
+        for diagnostic in compile(&source, &catalogue, &options).diagnostics {
+            missing.remove(&diagnostic.code);
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(format!("no file triggers {missing:?}").into()) }
+}
+
+/// A snapshot whose file is gone is a leftover.
+fn every_snapshot_has_its_file() -> Result<(), Failed> {
+    for folder in ["valid", "invalid"] {
+        for entry in fs::read_dir(corpus::specification().join("conformance").join(folder))? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let stem = name.strip_suffix(".plan.json").or_else(|| name.strip_suffix(".diagnostics.txt"));
+            if let Some(stem) = stem
+                && !path.with_file_name(format!("{stem}.yaml")).exists()
+            {
+                return Err(format!("{name} belongs to no file").into());
+            }
+        }
+    }
+    Ok(())
 }

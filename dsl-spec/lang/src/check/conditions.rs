@@ -12,8 +12,9 @@ use crate::expr::{BinaryOp, Expr, ExprKind, Reference, infer_condition};
 pub(super) fn check(context: &Context<'_>, part: Part, index: usize, findings: &mut Findings) {
     let steps = context.part(part);
     let Some(condition) = &steps.drafts[index].condition else { return };
+    let before = findings.errors();
     infer_condition(condition, &Place::new(context, Here::Condition(part, index)), findings);
-    if let Some(Value::Bool(value)) = constant(condition, findings) {
+    if let Some(Value::Bool(value)) = constant(condition, before, findings) {
         let message = format!("this condition is always {value}");
         let help = if value { "leave out `if`" } else { "the step never runs; remove it" };
         findings.push(Finding::new(Code::ConstantCondition, condition.span, message).help(help));

@@ -24,9 +24,11 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
         draft.with.iter().for_each(|(_, value)| value.each_expr(&mut visit));
     }
     document.outputs.iter().for_each(|(_, value)| value.each_expr(&mut visit));
+    // A broken expression might have read it.
+    let sound = !findings.any_error();
     for input in &document.inputs {
         let name = &input.name.value;
-        if !used.contains(name.as_str()) {
+        if sound && !used.contains(name.as_str()) {
             let message = format!("the input `{name}` is never used");
             findings.push(
                 Finding::new(Code::UnusedInput, input.name.span, message)

@@ -9,6 +9,7 @@ mod inputs;
 mod needs;
 mod pivot;
 mod place;
+mod skips;
 mod steps;
 mod values;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::steps::{Part, Steps};
-use super::{Context, cycles};
+use super::{Context, cycles, skips};
 use crate::Span;
 use crate::diagnostic::{Code, Finding, Findings, did_you_mean};
 use crate::document::StepDraft;
@@ -63,8 +63,8 @@ pub(super) fn resolve(context: &Context<'_>, part: Part, findings: &mut Findings
         .collect();
     let mut may_skip = vec![false; needs.len()];
     for &index in &order {
-        let all = !needs[index].is_empty() && needs[index].iter().all(|need| may_skip[*need]);
-        may_skip[index] = steps.drafts[index].condition.is_some() || all;
+        may_skip[index] =
+            steps.drafts[index].condition.is_some() || skips::by_needs(&needs[index], &may_skip);
     }
     let graph = Graph { needs, order, may_skip };
     if steps.drafts.len() <= MOST_FOR_IMPLIED {

@@ -1,12 +1,12 @@
 //! What the names of an expression mean in the place where it stands.
 
-use vocab::Type;
+use vocab::{Type, Value};
 
-use super::Context;
 use super::steps::{Part, Steps};
+use super::{Context, skips};
 use crate::Span;
 use crate::diagnostic::{Code, Finding, did_you_mean};
-use crate::expr::{EachField, Reference, RunField, StatusFunction, Typing};
+use crate::expr::{BinaryOp, EachField, Expr, ExprKind, Reference, RunField, StatusFunction, Typing};
 
 /// Where an expression stands.
 #[derive(Debug, Clone)]
@@ -71,6 +71,9 @@ impl<'a, 'd> Place<'a, 'd> {
     /// Whether the outputs of a step may be missing when this place reads them.
     fn may_be_missing(&self, steps: &Steps<'_>, index: usize) -> bool {
         let draft = &steps.drafts[index];
+        if self.asks_for_success(&draft.name.value) {
+            return false;
+        }
         let may_skip = steps.graph.may_skip.get(index).copied().unwrap_or(true);
         match self.step() {
             // Read only when the run succeeded.
@@ -78,12 +81,18 @@ impl<'a, 'd> Place<'a, 'd> {
             Some((Part::Finally, _)) if steps.part == Part::Body => true,
             Some((part, here)) => {
                 let reader = self.context.part(part);
-                let replaces = reader.drafts[here].condition.as_ref().is_some_and(crate::Expr::uses_status);
-                // A step whose only need was skipped is skipped itself.
-                let only = reader.graph.needs.get(here).is_some_and(|needs| needs.as_slice() == [index]);
-                replaces || draft.allow_failure || (may_skip && !only)
+                let replaces = reader.drafts[here].condition.as_ref().is_some_and(Expr::uses_status);
+                replaces || draft.allow_failure || (may_skip && !skips::together(reader, index, here))
             }
         }
+    }
+
+    /// Whether the step that reads has a condition that lets it run only when `step` succeeded.
+    fn asks_for_success(&self, step: &str) -> bool {
+        // `if` comes first: what it asks holds for `for_each` and `with`, not for itself.
+        let (Here::ForEach(part, here) | Here::With(part, here, _)) = self.here else { return false };
+        let condition = self.context.part(part).drafts[here].condition.as_ref();
+        condition.is_some_and(|condition| requires(condition, step))
     }
 
     fn output(&self, step: &str, output: &str, span: Span) -> Result<Type, Option<Finding>> {
@@ -110,6 +119,19 @@ impl<'a, 'd> Place<'a, 'd> {
         };
         let missing = self.may_be_missing(steps, index) && !matches!(ty, Type::Nullable(_) | Type::Any);
         Ok(if missing { Type::nullable(ty) } else { ty })
+    }
+}
+
+/// Whether a condition can only hold when `step` succeeded: one of its `&&` says so.
+fn requires(condition: &Expr, step: &str) -> bool {
+    match &condition.kind {
+        ExprKind::And(parts) => parts.iter().any(|part| requires(part, step)),
+        ExprKind::Binary { op: BinaryOp::Equal, left, right } => {
+            let reads = |side: &Expr| matches!(&side.kind, ExprKind::Reference(Reference::Result { step: of }) if of == step);
+            let says = |side: &Expr| matches!(&side.kind, ExprKind::Literal(Value::String(word)) if word == "succeeded");
+            (reads(left) && says(right)) || (reads(right) && says(left))
+        }
+        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use vocab::{Limits, Type, Value};
 
 use super::place::Place;
-use crate::diagnostic::{Code, Finding, Findings};
+use crate::diagnostic::{Code, Finding, Findings, nearest};
 use crate::document::{Draft, DraftKind};
 use crate::expr::{
     EvalError, Expr, Part, Reference, Scope, StatusFunction, describe, fits, infer, infer_text_part,
@@ -23,10 +23,11 @@ impl Scope for Nothing {
     }
 }
 
-/// The value of an expression that is the same in every run; `None` when it is not, or when it always fails, which
-/// is reported.
-pub(super) fn constant(expr: &Expr, findings: &mut Findings) -> Option<Value> {
-    if !expr.is_constant() {
+/// The value of an expression that is the same in every run; `None` when it is not, when its types do not hold
+/// (`errors_before` says how many errors there were before they were checked), or when it always fails, which is
+/// reported.
+pub(super) fn constant(expr: &Expr, errors_before: usize, findings: &mut Findings) -> Option<Value> {
+    if !expr.is_constant() || findings.errors() > errors_before {
         return None;
     }
     match expr.evaluate(&Nothing, &Limits::default()) {
@@ -107,10 +108,10 @@ pub(super) fn check_draft(
 }
 
 fn check_expr(expr: &Expr, want: &Type, what: &str, place: &Place<'_, '_>, findings: &mut Findings) {
+    let before = findings.errors();
     let give = infer(expr, place, findings);
     if expr.is_constant() {
-        if let Some(value) = constant(expr, findings)
-            && give != Type::Any
+        if let Some(value) = constant(expr, before, findings)
             && let Err(mismatch) = want.check(&value)
         {
             findings.push(Finding::new(Code::WrongType, expr.span, format!("{what}: {mismatch}")));
@@ -121,7 +122,7 @@ fn check_expr(expr: &Expr, want: &Type, what: &str, place: &Place<'_, '_>, findi
         return;
     }
     findings.push(match &give {
-        Type::Nullable(inner) if fits(want, inner) => may_be_null(expr),
+        Type::Nullable(inner) if fits(want, inner) => may_be_null(expr, inner),
         _ => {
             let finding = Finding::new(
                 Code::WrongType,
@@ -155,6 +156,9 @@ fn help_for(give: &Type, want: &Type) -> Option<String> {
 
 fn help_for_literal(value: &Value, want: &Type) -> Option<String> {
     match (want, value) {
+        (Type::Enum(words), Value::String(text)) => {
+            nearest(text, words.iter().map(String::as_str)).map(|found| format!("did you mean `{found}`?"))
+        }
         (
             Type::String | Type::Enum(_) | Type::Digest | Type::Map(_) | Type::List(_),
             Value::Integer(_) | Value::Number(_) | Value::Bool(_),
@@ -176,8 +180,9 @@ fn help_for_literal(value: &Value, want: &Type) -> Option<String> {
 fn check_parts(parts: &[Part], place: &Place<'_, '_>, findings: &mut Findings) {
     for part in parts {
         if let Part::Expr(expr) = part {
+            let before = findings.errors();
             infer_text_part(expr, place, findings);
-            constant(expr, findings);
+            constant(expr, before, findings);
         }
     }
 }
@@ -188,8 +193,9 @@ pub(super) fn infer_draft(draft: &Draft, place: &Place<'_, '_>, findings: &mut F
         DraftKind::Literal(value) => of_value(value),
         DraftKind::Broken => Type::Any,
         DraftKind::Expr(expr) => {
+            let before = findings.errors();
             let ty = infer(expr, place, findings);
-            constant(expr, findings);
+            constant(expr, before, findings);
             ty
         }
         DraftKind::Text(parts) => {

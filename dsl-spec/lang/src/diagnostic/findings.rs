@@ -89,6 +89,11 @@ impl Findings {
         self.errors > 0
     }
 
+    /// How many errors there are so far: whoever needs to know if a part is sound compares before and after.
+    pub(crate) const fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// The problems in the order of the file, and how many more there were.
     pub(crate) fn finish(self, source: &SourceFile) -> (Vec<Diagnostic>, usize) {
         let mut list: Vec<_> = self.list.into_iter().map(|finding| finding.locate(source)).collect();

@@ -5,7 +5,7 @@ use vocab::Value;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Finding};
 use crate::expr::{DEEPEST_VALUE, Part, Template, convert, end_of_expression};
-use crate::syntax::{Node, NodeKind, Scalar, ScalarMap, Spanned, cut};
+use crate::syntax::{Node, NodeKind, Scalar, ScalarForm, ScalarMap, Spanned, cut};
 use crate::{Expr, Span};
 
 /// A value as it was written.
@@ -124,7 +124,7 @@ impl Reader<'_> {
                             map.span(at, at + 3),
                             "this `${{` has no `}}`",
                         );
-                        self.report(finding.help("to write `${{` as text, double the dollar: `$${{`"));
+                        self.report(finding.help(self.help_for_open(scalar, span)));
                         return DraftKind::Broken;
                     };
                     let place = |from: usize, to: usize| map.span(at + 3 + from, at + 3 + to);
@@ -166,6 +166,15 @@ impl Reader<'_> {
         }
     }
 
+    fn help_for_open(&self, scalar: &Scalar, span: Span) -> &'static str {
+        let behind = self.source.text().get(span.end as usize..).unwrap_or_default();
+        if scalar.form == ScalarForm::Plain && behind.trim_start_matches([' ', '\t']).starts_with('#') {
+            "in YAML a blank and `#` begin a comment: quote the whole value, '${{ #{ a: 1 } }}'"
+        } else {
+            "to write `${{` as text, double the dollar: `$${{`"
+        }
+    }
+
     /// A condition: an expression, with or without `${{ }}` around it.
     pub(super) fn condition(&mut self, node: &Node) -> Option<Expr> {
         let scalar = self.scalar(node, "a condition")?;
@@ -187,7 +196,8 @@ impl Reader<'_> {
                 }
                 None => {
                     let message = "this `${{` has no `}}`";
-                    self.report(Finding::new(Code::OpenExpression, map.span(first, first + 3), message));
+                    let finding = Finding::new(Code::OpenExpression, map.span(first, first + 3), message);
+                    self.report(finding.help(self.help_for_open(scalar, node.span)));
                     return None;
                 }
             },

@@ -5,9 +5,9 @@ use vocab::{SecretRef, Type, Value};
 use super::DraftKind;
 use super::reader::{Fields, Keys, Reader};
 use crate::Span;
-use crate::diagnostic::{Code, Finding};
+use crate::diagnostic::{Code, Finding, did_you_mean, nearest};
 use crate::model::Input;
-use crate::syntax::{Node, Spanned};
+use crate::syntax::{Node, Spanned, cut};
 
 pub(super) const INPUT: Keys = Keys {
     what: "an input",
@@ -123,8 +123,8 @@ impl Reader<'_> {
         if let Some((_, kind)) = TYPES.iter().find(|(word, _)| *word == text) {
             return Some(*kind);
         }
-        let suggestion = crate::diagnostic::did_you_mean(&text, names.iter().copied());
-        let message = format!("there is no type `{}`{suggestion}", crate::syntax::cut(&text));
+        let suggestion = did_you_mean(&text, names.iter().copied());
+        let message = format!("there is no type `{}`{suggestion}", cut(&text));
         self.report(
             Finding::new(Code::UnknownType, node.span, message)
                 .help(format!("the types are: {}", names.join(", "))),
@@ -190,9 +190,16 @@ impl Reader<'_> {
                     node.span,
                     format!("the default does not fit: {mismatch}"),
                 );
-                let quote = matches!(ty, Type::String | Type::Enum(_))
-                    && matches!(node.kind, crate::syntax::NodeKind::Scalar(_));
-                let help = quote.then(|| "quote it to make it a text".to_owned());
+                let help = match (ty, &value) {
+                    (Type::Enum(words), Value::String(text)) => {
+                        nearest(text, words.iter().map(String::as_str))
+                            .map(|found| format!("did you mean `{found}`?"))
+                    }
+                    (Type::String | Type::Enum(_), Value::Integer(_) | Value::Number(_) | Value::Bool(_)) => {
+                        Some("quote it to make it a text".to_owned())
+                    }
+                    _ => None,
+                };
                 self.report(finding.maybe_help(help));
                 None
             }

@@ -251,8 +251,12 @@ impl Converter<'_> {
         };
         let (least, most) = function.arity();
         if count < least || count > most {
-            let wants = if least == most { least.to_string() } else { format!("{least} to {most}") };
-            let message = format!("`{name}` takes {wants} values, here are {count}");
+            let wants = match (least, most) {
+                (1, 1) => "one value".to_owned(),
+                _ if least == most => format!("{least} values"),
+                _ => format!("{least} to {most} values"),
+            };
+            let message = format!("`{name}` takes {wants}, not {count}");
             return self.fail(Code::UnknownFunction, start, end, message, "");
         }
         Some(Expr { kind: ExprKind::Call { function, arguments: arguments? }, span })

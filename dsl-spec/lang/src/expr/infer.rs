@@ -89,7 +89,7 @@ impl Inference<'_> {
     fn settled(&mut self, expr: &Expr) -> Type {
         match self.expr(expr) {
             Type::Nullable(inner) => {
-                self.report(may_be_null(expr));
+                self.report(may_be_null(expr, &inner));
                 *inner
             }
             ty => ty,
@@ -208,18 +208,29 @@ fn is_text(ty: &Type) -> bool {
     matches!(ty, Type::String | Type::Enum(_) | Type::Digest | Type::Duration | Type::Any)
 }
 
-/// The finding for a value that may be null where none may be.
-pub(crate) fn may_be_null(expr: &Expr) -> Finding {
+/// The finding for a value that may be null where one of type `ty` is wanted.
+pub(crate) fn may_be_null(expr: &Expr, ty: &Type) -> Finding {
     let what = match &expr.kind {
         ExprKind::Reference(reference) => format!("`{reference}`"),
         _ => "this".to_owned(),
     };
     let finding = Finding::new(Code::MaybeNull, expr.span, format!("{what} may be null here"));
+    let fallback = match ty {
+        Type::String | Type::Enum(_) => Some("\"nothing\""),
+        Type::Integer | Type::Number => Some("0"),
+        Type::Boolean => Some("false"),
+        Type::List(_) => Some("[]"),
+        Type::Map(_) => Some("#{}"),
+        _ => None,
+    };
+    let say = fallback.map(|fallback| format!("say what holds then: `… ?? {fallback}`"));
     match &expr.kind {
-        ExprKind::Reference(Reference::Output { step, .. }) => finding.help(format!(
-            "`{step}` may be skipped or fail while this is still read; say what holds then: `… ?? \"nothing\"`"
-        )),
-        _ => finding.help("say what holds then: `… ?? \"nothing\"`"),
+        ExprKind::Reference(Reference::Output { step, .. }) => {
+            let only = format!("read it only when it is there: `if: steps.{step}.result == \"succeeded\"`");
+            let say = say.map(|say| format!("\n{say}; or")).unwrap_or_default();
+            finding.help(format!("`{step}` may be skipped or fail while this is still read{say}\n{only}"))
+        }
+        _ => finding.maybe_help(say),
     }
 }
 

@@ -235,7 +235,36 @@ impl Reader<'_> {
         let parts = self.all(parts, depth)?;
         let start = parts.iter().map(|part| part.start).min().unwrap_or(0);
         let end = parts.iter().map(|part| part.end).max().unwrap_or(start);
+        let (start, end) = self.balanced(start, end);
         Ok(Raw { kind: kind(parts), start, end })
+    }
+
+    /// A part from `start` to `end`, with the brackets around its sides, which rhai's tree has forgotten.
+    fn balanced(&self, start: usize, end: usize) -> (usize, usize) {
+        let (mut start, mut end) = (start, end);
+        let (mut open, mut unopened, mut at) = (0_usize, 0_usize, start);
+        while at < end {
+            match self.characters[at] {
+                '"' => {
+                    at = end_of_text(self.characters, at).unwrap_or(end);
+                    continue;
+                }
+                '(' => open += 1,
+                ')' if open > 0 => open -= 1,
+                ')' => unopened += 1,
+                _ => {}
+            }
+            at += 1;
+        }
+        for _ in 0..open {
+            let rest = self.characters[end..].iter().position(|c| !c.is_whitespace());
+            end += rest.filter(|at| self.characters[end + at] == ')').map_or(0, |at| at + 1);
+        }
+        for _ in 0..unopened {
+            let before = self.characters[..start].iter().rposition(|c| !c.is_whitespace());
+            start = before.filter(|at| self.characters[*at] == '(').unwrap_or(start);
+        }
+        (start, end)
     }
 
     /// The end of a number, with a sign and blanks before it.
@@ -283,13 +312,13 @@ impl Reader<'_> {
         match (symbol, call.args.as_slice()) {
             ("-" | "!", [inner]) => {
                 let inner = self.read(inner, depth + 1)?;
-                let end = inner.end;
+                let (start, end) = self.balanced(at, inner.end);
                 let kind = if symbol == "!" { RawKind::Not } else { RawKind::Negate };
-                Ok(Raw { kind: kind(Box::new(inner)), start: at, end })
+                Ok(Raw { kind: kind(Box::new(inner)), start, end })
             }
             (_, [left, right]) if BinaryOp::of_symbol(symbol).is_some() => {
                 let (left, right) = (self.read(left, depth + 1)?, self.read(right, depth + 1)?);
-                let (start, end) = (left.start.min(right.start), right.end.max(left.end));
+                let (start, end) = self.balanced(left.start.min(right.start), right.end.max(left.end));
                 let op = BinaryOp::of_symbol(symbol).unwrap_or(BinaryOp::Equal);
                 Ok(Raw { kind: RawKind::Binary(op, Box::new(left), Box::new(right)), start, end })
             }
@@ -463,6 +492,8 @@ mod tests {
             ("\"ü\" + x[ 1 ]", "\"ü\" + x[ 1 ]"),
             ("- 12.5", "- 12.5"),
             ("!yes", "!yes"),
+            ("( a + 1 ) * (2 - \")\") + 3", "( a + 1 ) * (2 - \")\") + 3"),
+            ("f((a) + (b))", "f((a) + (b))"),
         ] {
             let characters: Vec<char> = text.chars().collect();
             if let Ok(raw) = parse(&characters) {
@@ -496,7 +527,6 @@ mod tests {
             "`a`",
             "1;2",
             "99999999999999999999",
-           
             "this",
             "a::b",
             "fn f() {}",

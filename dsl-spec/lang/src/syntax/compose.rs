@@ -32,10 +32,8 @@ fn read(source: &SourceFile, limits: &Limits, findings: &mut Findings) -> Result
     let mut documents = 0;
     let mut parser = Parser::new_from_str(text);
     while let Some(event) = parser.next_event() {
-        let (event, span) = event.map_err(|error| {
-            let at = places.byte(error.marker().index());
-            Finding::new(Code::NotYaml, Span::new(at, at + 1), format!("this is not YAML: {}", error.info()))
-        })?;
+        let (event, span) =
+            event.map_err(|error| not_yaml(source, places.byte(error.marker().index()), error.info()))?;
         let span = Span::new(places.byte(span.start.index()), places.byte(span.end.index()));
         match event {
             Event::DocumentStart(_) => {
@@ -74,6 +72,19 @@ fn read(source: &SourceFile, limits: &Limits, findings: &mut Findings) -> Result
             .help("a workflow begins with `apiVersion: imagefactory/v1` and `kind: Workflow`")
     })?;
     Ok(Some(root))
+}
+
+fn not_yaml(source: &SourceFile, at: u32, info: &str) -> Finding {
+    let span = Span::new(at, at + 1);
+    let finding = Finding::new(Code::NotYaml, span, format!("this is not YAML: {info}"));
+    let line = source.line(source.locate(span).line);
+    if info.contains("double-quoted") && line.contains("${{") {
+        return finding.help("in a double-quoted value, write the quotes of an expression as `\\\"`; or put the value in single quotes: '${{ a ?? \"b\" }}'");
+    }
+    if line.trim_start_matches(' ').starts_with('\t') {
+        return finding.help("tabs never indent in YAML; use spaces");
+    }
+    finding
 }
 
 /// The text, when it may be read at all.

@@ -1,10 +1,9 @@
 //! The conformance corpus: its files, its catalogue, its options.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lang::{Catalogue, Code, CompileOptions, SourceFile, Trust, compile};
+use lang::{Catalogue, CompileOptions, SourceFile, Trust};
 use libtest_mimic::Failed;
 use vocab::{ActionManifest, Limits};
 
@@ -61,34 +60,4 @@ pub(crate) fn options(text: &str) -> Result<CompileOptions, Failed> {
     }
     options.limits = serde_json::from_value(limits).map_err(|error| error.to_string())?;
     Ok(options)
-}
-
-/// Each code is shown by at least one file of the corpus.
-pub(crate) fn every_code_is_triggered() -> Result<(), Failed> {
-    let catalogue = catalogue()?;
-    let mut missing: BTreeSet<Code> = Code::ALL.iter().copied().collect();
-    for file in files("valid").into_iter().chain(files("invalid")) {
-        let (source, options) = load(&file)?;
-        for diagnostic in compile(&source, &catalogue, &options).diagnostics {
-            missing.remove(&diagnostic.code);
-        }
-    }
-    if missing.is_empty() { Ok(()) } else { Err(format!("no file triggers {missing:?}").into()) }
-}
-
-/// A snapshot whose file is gone is a leftover.
-pub(crate) fn every_snapshot_has_its_file() -> Result<(), Failed> {
-    for folder in ["valid", "invalid"] {
-        for entry in fs::read_dir(specification().join("conformance").join(folder))? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let stem = name.strip_suffix(".plan.json").or_else(|| name.strip_suffix(".diagnostics.txt"));
-            if let Some(stem) = stem
-                && !path.with_file_name(format!("{stem}.yaml")).exists()
-            {
-                return Err(format!("{name} belongs to no file").into());
-            }
-        }
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::expr::{Expr, ExprKind, Function};
 
 impl Inference<'_> {
     pub(super) fn call(&mut self, function: Function, arguments: &[Expr], span: Span) -> Type {
-        let what = format!("`{}`", function.name());
+        let what = format!("in `{}`", function.name());
         match (function, arguments) {
             (Function::Short | Function::Lower | Function::Upper, [text]) => {
                 self.text(text, &what);
@@ -75,7 +75,7 @@ impl Inference<'_> {
     }
 
     fn format(&mut self, pattern: &Expr, values: &[Expr]) {
-        self.text(pattern, "`format`");
+        self.text(pattern, "in `format`");
         for value in values {
             self.text_part(value, "in `format`");
         }
@@ -83,7 +83,7 @@ impl Inference<'_> {
             let message = match split_pattern(text) {
                 None => "a brace in a pattern is doubled: `{{` or `}}`".to_owned(),
                 Some(parts) if parts.len() != values.len() + 1 => {
-                    format!("the pattern has {} places, here are {} values", parts.len() - 1, values.len())
+                    format!("places in the pattern: {}; values behind it: {}", parts.len() - 1, values.len())
                 }
                 Some(_) => return,
             };

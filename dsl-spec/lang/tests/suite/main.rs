@@ -1,0 +1,8 @@
+//! Tests of the language through its public surface: what is generated, what hostile input does, how values come out.
+
+#[path = "../corpus/mod.rs"]
+mod corpus;
+mod evaluation;
+mod generated;
+mod inputs;
+mod robustness;
