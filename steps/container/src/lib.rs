@@ -11,6 +11,8 @@ mod checks;
 mod debian;
 mod oci;
 mod sandbox;
+#[cfg(test)]
+mod testing;
 
 pub use assemble::Assemble;
 pub use buildah::Buildah;

@@ -91,11 +91,12 @@ pub(crate) fn bud(build: &Build<'_>) -> Vec<OsString> {
     args
 }
 
-/// Takes the one image of the OCI layout at `layout` into the storage; prints its id.
-pub(crate) fn import(layout: &Path) -> Vec<OsString> {
-    let mut args = words(&["pull", "--quiet"]);
-    args.push(prefixed("oci:", layout));
-    args
+/// Takes the one image of the OCI layout `folder` into the storage; prints its id.
+///
+/// `folder` is relative to where buildah runs: buildah makes a name of an image out of it, and a whole path may hold
+/// what no name may.
+pub(crate) fn import(folder: &str) -> Vec<OsString> {
+    words(&["pull", "--quiet", &format!("oci:{folder}")])
 }
 
 /// Fetches `name` from its registry; prints its id.

@@ -1,7 +1,7 @@
 //! The place where one build happens: private storage, configuration, and buildah in namespaces of its own.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use engine_ports::{ActionError, StepContext, ToolCommand};
@@ -56,33 +56,34 @@ impl<'a> Bench<'a> {
         timestamp: i64,
     ) -> Result<(), ActionError> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        let (tar, layout) =
-            (self.place(&format!("tree-{number}.tar")), self.place(&format!("tree-{number}")));
+        let folder = format!("tree-{number}");
+        let (tar, layout) = (self.place(&format!("{folder}.tar")), self.place(&folder));
         let mut content = self.ctx.services.artifacts.open(tree).await.map_err(steps_kit::fail)?;
         let mut file = tokio::fs::File::create_new(&tar).await.map_err(io_failed("create", &tar))?;
         tokio::io::copy(&mut content, &mut file).await.map_err(io_failed("write", &tar))?;
         tokio::io::AsyncWriteExt::flush(&mut file).await.map_err(io_failed("write", &tar))?;
         drop(file);
-        let target = layout.clone();
         steps_kit::blocking(move || {
-            write_layout(&tar, &target, arch, &rfc3339(timestamp)).map_err(io_failed("write", &target))
+            write_layout(&tar, &layout, arch, &rfc3339(timestamp)).map_err(io_failed("write", &layout))
         })
         .await?;
-        self.take_in(&layout, name).await
+        self.take_in(&folder, name).await
     }
 
     /// Puts the image into the storage as `name`.
     pub(super) async fn lend_image(&self, image: &ArtifactRef, name: &str) -> Result<(), ActionError> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        let layout = steps_kit::materialize(self.ctx, image, &format!("image-{number}")).await?;
-        self.take_in(&layout, name).await
+        let folder = format!("image-{number}");
+        steps_kit::materialize(self.ctx, image, &folder).await?;
+        self.take_in(&folder, name).await
     }
 
-    async fn take_in(&self, layout: &Path, name: &str) -> Result<(), ActionError> {
-        let id = self.run(args::import(layout), Network::None, Doing::Moving).await?;
+    async fn take_in(&self, folder: &str, name: &str) -> Result<(), ActionError> {
+        let id = self.run(args::import(folder), Network::None, Doing::Moving).await?;
         self.run(args::tag(&id, name), Network::None, Doing::Moving).await?;
         // The storage has it now; the space is better used.
-        tokio::fs::remove_dir_all(layout).await.map_err(io_failed("remove", layout))
+        let layout = self.place(folder);
+        tokio::fs::remove_dir_all(&layout).await.map_err(io_failed("remove", &layout))
     }
 
     /// Runs buildah; gives the last line of what it printed.

@@ -52,11 +52,12 @@ pub(crate) fn global(runtime: &Path, state: &Path) -> Vec<OsString> {
     args
 }
 
-/// Takes the one image of the OCI layout at `layout` into the storage; prints its id.
-pub(crate) fn import(layout: &Path) -> Vec<OsString> {
-    let mut place = OsString::from("oci:");
-    place.push(layout);
-    vec!["pull".into(), "--quiet".into(), place]
+/// Takes the one image of the OCI layout `folder` into the storage; prints its id.
+///
+/// `folder` is relative to where podman runs: podman makes a name of an image out of it, and a whole path may hold
+/// what no name may.
+pub(crate) fn import(folder: &str) -> Vec<OsString> {
+    vec!["pull".into(), "--quiet".into(), format!("oci:{folder}").into()]
 }
 
 /// `podman run` for `container`.
