@@ -179,3 +179,65 @@ impl Error {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::borrow::Cow;
+
+    use sqlx::error::{DatabaseError, ErrorKind};
+
+    use super::*;
+
+    /// What a failing device would give, which no test can order: an error with that extended result code.
+    #[derive(Debug, thiserror::Error)]
+    #[error("result code {0}")]
+    pub(crate) struct Code(u32);
+
+    impl DatabaseError for Code {
+        fn message(&self) -> &'static str {
+            "made up"
+        }
+
+        fn code(&self) -> Option<Cow<'_, str>> {
+            Some(self.0.to_string().into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> ErrorKind {
+            ErrorKind::Other
+        }
+    }
+
+    pub(crate) fn with_code(code: u32) -> sqlx::Error {
+        sqlx::Error::Database(Box::new(Code(code)))
+    }
+
+    #[test]
+    fn extended_result_codes_keep_their_meaning() {
+        for (code, fault) in [
+            (13, Fault::DiskFull),
+            (1034, Fault::Device),
+            (778, Fault::Device),
+            (1032, Fault::ReadOnly),
+            (267, Fault::Corrupt),
+            (26, Fault::Corrupt),
+            (261, Fault::Busy),
+            (2067, Fault::Constraint),
+            (1, Fault::Other),
+        ] {
+            assert_eq!(Fault::of(&with_code(code)), fault, "{code}");
+        }
+        assert_eq!(Fault::of(&sqlx::Error::PoolTimedOut), Fault::Other);
+    }
+}

@@ -168,3 +168,39 @@ impl Turn {
 async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     sqlx::query(sql).execute(connection).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::tests::with_code;
+
+    /// The result code of a flush that the device refused.
+    const FLUSH_FAILED: u32 = 1034;
+
+    fn idle() -> Turn {
+        let (_, jobs) = mpsc::channel(1);
+        Turn { connection: None, path: PathBuf::from("test.db"), jobs, bound: 1, halted: None }
+    }
+
+    fn never(_: &mut SqliteConnection) -> Work<'_, Result<(), Error>> {
+        unreachable!("a halted writer runs nothing")
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_flush_nothing_more_is_written() {
+        let mut turn = idle();
+        let error = turn.explain(Stop::Commit(with_code(FLUSH_FAILED)), 1);
+        assert!(matches!(error, Error::Halted { .. }), "{error}");
+        let (job, answer) = Ticket::new(never);
+        turn.batch(Box::new(job)).await;
+        assert!(matches!(answer.await, Ok(Err(Error::Halted { .. }))));
+    }
+
+    #[test]
+    fn a_full_disk_does_not_halt_the_writer() {
+        let mut turn = idle();
+        let error = turn.explain(Stop::Commit(with_code(13)), 3);
+        assert!(matches!(error, Error::Commit { fault: Fault::DiskFull, jobs: 3, .. }), "{error}");
+        assert!(turn.halted.is_none());
+    }
+}
