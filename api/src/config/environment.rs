@@ -45,6 +45,19 @@ impl Environment {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Where tools are looked up: `PATH`, with the administrator's folders at its end, which a plain user's `PATH`
+    /// leaves out.
+    pub(crate) fn search_path(&self) -> String {
+        let own = self.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
+        let mut folders: Vec<&str> = own.split(':').filter(|folder| folder.starts_with('/')).collect();
+        for folder in ["/usr/local/sbin", "/usr/sbin", "/sbin"] {
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        folders.join(":")
+    }
+
     /// Where state lives when nobody says otherwise: `$XDG_STATE_HOME/image-factory`, by default below
     /// `~/.local/state`.
     pub(super) fn state_folder(&self) -> Option<PathBuf> {

@@ -55,6 +55,11 @@ impl DataFolder {
         self.0.join("shims")
     }
 
+    /// Copies of projects' repositories, to read workflows from. May be deleted while nothing runs.
+    pub fn repositories(&self) -> PathBuf {
+        self.0.join("repositories")
+    }
+
     /// Secrets of tenants: `secrets/TENANT/NAME`.
     pub fn secrets(&self) -> PathBuf {
         self.0.join("secrets")

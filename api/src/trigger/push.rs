@@ -1,13 +1,6 @@
 //! What a push means, read from the payload that GitHub sends.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
-
-/// A payload lists only so many commits; with as many as this, some may be missing.
-const COMMITS_LISTED: usize = 20;
-/// More changed paths are not kept: then the filter on paths lets the push pass.
-const MOST_PATHS: usize = 20_000;
 
 /// A push, as far as the factory cares. This is what is kept of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,10 +9,8 @@ pub(crate) struct Push {
     pub(crate) git_ref: String,
     /// The commit it names now; none when the ref was deleted.
     pub(crate) commit: Option<String>,
-    /// The commit it named before, where that is known and still an ancestor.
+    /// The commit it named before; none when the ref is new.
     pub(crate) before: Option<String>,
-    /// Paths that the push changed, where the payload tells them all.
-    pub(crate) changed: Option<Vec<String>>,
     /// Who pushed, for people.
     pub(crate) actor: String,
 }
@@ -48,23 +39,9 @@ struct Payload {
     after: String,
     #[serde(default)]
     deleted: bool,
-    #[serde(default)]
-    forced: bool,
-    #[serde(default)]
-    commits: Vec<CommitPart>,
     head_commit: Option<Head>,
     pusher: Option<Person>,
     sender: Option<Person>,
-}
-
-#[derive(Deserialize)]
-struct CommitPart {
-    #[serde(default)]
-    added: Vec<String>,
-    #[serde(default)]
-    removed: Vec<String>,
-    #[serde(default)]
-    modified: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -91,26 +68,12 @@ impl Push {
         let after = commit(&payload.after).ok_or(field("after", "a commit"))?;
         // For an annotated tag `after` names the tag's own object.
         let head = payload.head_commit.as_ref().and_then(|head| commit(&head.id)).flatten();
-        let is_branch = payload.git_ref.starts_with("refs/heads/");
-        let told = is_branch
-            && before.is_some()
-            && !payload.forced
-            && !payload.commits.is_empty()
-            && payload.commits.len() < COMMITS_LISTED;
-        let changed: BTreeSet<String> = payload
-            .commits
-            .into_iter()
-            .flat_map(|commit| [commit.added, commit.removed, commit.modified])
-            .flatten()
-            .take(MOST_PATHS + 1)
-            .collect();
         let person = |person: Option<Person>| person.and_then(|person| person.name.or(person.login));
         let actor = person(payload.pusher).or_else(|| person(payload.sender)).unwrap_or_default();
         Ok(Self {
             git_ref: payload.git_ref,
             commit: if payload.deleted { None } else { after.map(|after| head.unwrap_or(after)) },
-            before: before.filter(|_| !payload.forced),
-            changed: (told && changed.len() <= MOST_PATHS).then(|| changed.into_iter().collect()),
+            before,
             actor: actor.chars().filter(|c| !c.is_control()).take(100).collect(),
         })
     }
@@ -145,15 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn a_push_tells_its_commit_and_paths() {
-        let push = read(&json!({
-            "ref": "refs/heads/main", "before": A, "after": B, "pusher": {"name": "ada"},
-            "commits": [{"added": ["b"], "modified": ["a"]}, {"removed": ["a"]}],
-        }))
-        .unwrap();
+    fn a_push_tells_what_moved_and_who_moved_it() {
+        let payload = json!({"ref": "refs/heads/main", "before": A, "after": B, "pusher": {"name": "ada"}});
+        let push = read(&payload).unwrap();
         assert_eq!(push.commit.as_deref(), Some(B));
         assert_eq!(push.before.as_deref(), Some(A));
-        assert_eq!(push.changed, Some(vec!["a".into(), "b".into()]));
         assert_eq!(push.actor, "ada");
     }
 
@@ -165,19 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_unknown_where_the_payload_may_not_tell_all() {
-        let many: Vec<_> = (0..20).map(|_| json!({"added": ["a"]})).collect();
-        let payload = |before: &str, forced: bool, commits: serde_json::Value| json!({"ref": "refs/heads/x", "before": before, "after": B, "forced": forced, "commits": commits});
-        let one = json!([{"added": ["a"]}]);
-        for unknown in [
-            payload(NONE, false, one.clone()),
-            payload(A, true, one.clone()),
-            payload(A, false, many.into()),
-            payload(A, false, json!([])),
-        ] {
-            assert_eq!(read(&unknown).unwrap().changed, None, "{unknown}");
-        }
-        assert!(read(&payload(A, false, one)).unwrap().changed.is_some());
+    fn a_new_branch_has_nothing_before_it() {
+        let push = read(&json!({"ref": "refs/heads/x", "before": NONE, "after": B, "created": true})).unwrap();
+        assert_eq!((push.before, push.commit.as_deref()), (None, Some(B)));
     }
 
     #[test]

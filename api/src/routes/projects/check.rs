@@ -1,41 +1,29 @@
 //! What a project's settings must be like.
 
+use engine_ports::StepSettings;
+
 use crate::problem::{Problem, ProblemKind};
 
 /// Shorter secrets can be guessed.
 const LEAST_SECRET: usize = 16;
 const MOST_SECRET: usize = 256;
+const MOST_URL: usize = 2048;
 
-/// The URL of a repository: https, http, ssh, git or file, without credentials, or `user@host:path`.
-pub(super) fn url(text: &str) -> Result<String, Problem> {
-    let refuse = |why: &str| {
-        Problem::new(ProblemKind::Invalid, format!("the repository's URL {why}"))
-            .help("use `https://HOST/PATH`, `ssh://USER@HOST/PATH`, `USER@HOST:PATH`, or `file:///PATH` below a configured root")
-    };
-    if text.len() > 2048 || text.chars().any(|c| c.is_control() || c.is_whitespace()) || text.starts_with('-') {
-        return Err(refuse("is too long, or holds blanks or control characters"));
+/// The URL of a repository that `git/fetch` takes, without credentials.
+pub(super) fn url(text: &str, settings: &StepSettings) -> Result<String, Problem> {
+    if text.len() > MOST_URL || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return Err(Problem::new(ProblemKind::Invalid, "the URL is too long, or holds blanks or control characters"));
     }
-    match reqwest::Url::parse(text) {
-        Ok(url) if url.password().is_some() => Err(refuse("holds a password, which would end in logs")),
-        Ok(url) if matches!(url.scheme(), "http" | "https") && !url.username().is_empty() => {
-            Err(refuse("holds credentials, which would end in logs"))
+    match steps_source::check_url(text, settings) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(error) => {
+            let problem = Problem::new(ProblemKind::Invalid, error.message);
+            Err(match error.help {
+                Some(help) => problem.help(help),
+                None => problem,
+            })
         }
-        Ok(url) if matches!(url.scheme(), "http" | "https" | "ssh" | "file") => Ok(text.to_owned()),
-        // `git@host:path` is no URL; `Url` reads some of its forms as an unknown scheme.
-        _ if is_scp_like(text) => Ok(text.to_owned()),
-        _ => Err(refuse("has a scheme that is not known")),
     }
-}
-
-fn is_scp_like(text: &str) -> bool {
-    let word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    };
-    text.split_once(':').is_some_and(|(place, path)| {
-        !path.is_empty()
-            && !path.starts_with("//")
-            && place.split_once('@').is_some_and(|(user, host)| word(user) && word(host) && !host.starts_with('-'))
-    })
 }
 
 /// A webhook's secret.
@@ -53,24 +41,11 @@ mod tests {
 
     #[test]
     fn urls_with_credentials_or_tricks_are_refused() {
-        for good in
-            ["https://git.example/a.git", "ssh://git@host/a", "git@host:team/a.git", "file:///srv/git/a.git"]
-        {
-            assert!(url(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "--upload-pack=x",
-            "https://user:word@host/a",
-            "https://token@host/a",
-            "ext::sh -c x",
-            "ext::sh",
-            "git@-oProxyCommand=x:a",
-            "/srv/git/a",
-            "javascript:x",
-            "https://host/a\nb",
-        ] {
-            assert!(url(bad).is_err(), "{bad}");
+        let take = |text: &str| url(text, &StepSettings::default());
+        assert!(take("https://git.example/a.git").is_ok());
+        assert!(take("ssh://git@host/a").is_ok());
+        for bad in ["", "--upload-pack=x", "https://user:word@host/a", "ext::sh -c x", "ext::sh", "https://host/a\nb"] {
+            assert!(take(bad).is_err(), "{bad}");
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) async fn update(
 ) -> Result<Body, Problem> {
     let mut project = project(factory, &caller.tenant, name).await?;
     if let Some(url) = change.url {
-        project.url = check::url(&url)?;
+        project.url = check::url(&url, &factory.config.steps)?;
     }
     if let Some(trust_host) = change.trust_host {
         project.trust_host = trust_host;

@@ -1,0 +1,78 @@
+//! Workflows out of Git repositories.
+
+use async_trait::async_trait;
+use engine_ports::{ActionError, Project};
+use steps_source::reading::{RepositoryReader, Source};
+use tokio_util::sync::CancellationToken;
+use vocab::ErrorClass;
+
+use crate::trigger::{Found, ReadError, WorkflowFile, WorkflowSource};
+
+/// Where a repository keeps its workflows.
+const FOLDER: &str = ".image-factory";
+const SUFFIXES: &[&str] = &[".yaml", ".yml"];
+
+/// Reads workflows with the real Git.
+pub(crate) struct GitWorkflows {
+    reader: RepositoryReader,
+    /// Fires when reading must end with the process.
+    stop: CancellationToken,
+}
+
+impl GitWorkflows {
+    pub(crate) const fn new(reader: RepositoryReader, stop: CancellationToken) -> Self {
+        Self { reader, stop }
+    }
+}
+
+fn source(project: &Project, git_ref: Option<&str>) -> Source {
+    Source {
+        key: project.id.to_string(),
+        url: project.url.clone(),
+        git_ref: git_ref.map(str::to_owned),
+        credentials: None,
+    }
+}
+
+fn refused(error: ActionError) -> ReadError {
+    let transient = matches!(error.class, ErrorClass::Transient | ErrorClass::Capacity);
+    let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
+    ReadError { message: format!("{}{help}", error.message), transient }
+}
+
+#[async_trait]
+impl WorkflowSource for GitWorkflows {
+    async fn workflows(
+        &self,
+        project: &Project,
+        commit: &str,
+        git_ref: Option<&str>,
+    ) -> Result<Vec<WorkflowFile>, ReadError> {
+        let source = source(project, git_ref);
+        let files = self.reader.read_files(&source, commit, FOLDER, SUFFIXES, &self.stop).await;
+        let files = files.map_err(refused)?;
+        Ok(files.into_iter().map(|file| WorkflowFile { path: file.path, text: file.bytes }).collect())
+    }
+
+    async fn changed(
+        &self,
+        project: &Project,
+        before: &str,
+        after: &str,
+        git_ref: &str,
+    ) -> Result<Option<Vec<String>>, ReadError> {
+        let source = source(project, Some(git_ref));
+        self.reader.changed_paths(&source, before, after, &self.stop).await.map_err(refused)
+    }
+
+    async fn resolve(&self, project: &Project, git_ref: Option<&str>) -> Result<Found, ReadError> {
+        let name = git_ref.unwrap_or("HEAD");
+        let is_commit = matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if is_commit {
+            return Ok(Found { commit: name.to_ascii_lowercase(), git_ref: None });
+        }
+        let commit = self.reader.resolve(&source(project, None), name, &self.stop).await.map_err(refused)?;
+        let full = name.starts_with("refs/").then(|| name.to_owned());
+        Ok(Found { commit, git_ref: full })
+    }
+}

@@ -1,0 +1,114 @@
+//! Starting, cancelling and retrying runs.
+
+use engine_ports::{Project, RunRow, RunSource, StoreError};
+use engine_runtime::{AskError, Submission, SubmitError};
+use lang::Workflow;
+use serde_json::json;
+use vocab::{Inputs, RunId, TenantName};
+
+use super::Factory;
+use crate::problem::{Problem, ProblemKind};
+
+/// A run that somebody or something wants.
+pub(crate) struct NewStart(Submission);
+
+impl NewStart {
+    /// A run of `workflow`, started by `actor`; `kind` is `push` or `manual`. Of the default tenant, without a
+    /// project and without trust, until more is said.
+    pub(crate) fn new(workflow: Workflow, inputs: Inputs, kind: &str, actor: &str) -> Self {
+        Self(Submission {
+            tenant: TenantName::default_tenant(),
+            project: None,
+            workflow,
+            inputs,
+            trigger: json!({ "kind": kind, "actor": actor }),
+            source: None,
+            trust_host: false,
+            origin: None,
+        })
+    }
+
+    /// A start by a person.
+    pub(crate) fn manual(workflow: Workflow, inputs: Inputs, actor: &str) -> Self {
+        Self::new(workflow, inputs, "manual", actor)
+    }
+
+    /// In a tenant, without a project.
+    pub(crate) fn of_tenant(mut self, tenant: &TenantName) -> Self {
+        self.0.tenant = tenant.clone();
+        self
+    }
+
+    /// Of a project at a commit: its tenant and its trust hold.
+    pub(crate) fn of_project(self, project: &Project, source: RunSource) -> Self {
+        let mut start = self.of_tenant(&project.tenant).of_source(source, project.trust_host);
+        start.0.project = Some(project.id);
+        start.0.trigger["project"] = json!(project.name);
+        start
+    }
+
+    /// At a commit, with or without trust.
+    pub(crate) fn of_source(mut self, source: RunSource, trust_host: bool) -> Self {
+        self.0.trigger["commit"] = json!(source.commit);
+        self.0.trigger["ref"] = json!(source.git_ref);
+        self.0.source = Some(source);
+        self.0.trust_host = trust_host;
+        self
+    }
+
+    /// Trusted with the host.
+    pub(crate) fn trusted(mut self, trust_host: bool) -> Self {
+        self.0.trust_host = trust_host;
+        self
+    }
+
+    /// Asked for by a delivery: the same delivery and file never start a second run.
+    pub(crate) fn from_delivery(mut self, delivery: String, file: &str) -> Self {
+        self.0.origin = Some((delivery, file.to_owned()));
+        self
+    }
+}
+
+impl Factory {
+    /// Starts a run; durable when this returns.
+    pub(crate) async fn start(&self, start: NewStart) -> Result<RunId, Problem> {
+        self.engine.submit(start.0).await.map_err(Problem::from)
+    }
+
+    /// Cancels a run; durable when this returns.
+    pub(crate) async fn cancel(&self, row: &RunRow, by: &str, reason: Option<String>) -> Result<(), Problem> {
+        self.engine.cancel(&row.tenant, row.id, by, reason).await.map_err(Problem::from)
+    }
+
+    /// Starts the same again, as a new run.
+    pub(crate) async fn retry(&self, row: &RunRow, by: &str) -> Result<RunId, Problem> {
+        self.engine.retry(&row.tenant, row.id, by).await.map_err(Problem::from)
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        let text = error.to_string();
+        match error {
+            SubmitError::Inputs(errors) => Self::new(ProblemKind::Invalid, text)
+                .with("inputs", errors.iter().map(ToString::to_string).collect::<Vec<_>>()),
+            SubmitError::Plan(_) => Self::new(ProblemKind::Invalid, text),
+            SubmitError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),
+            SubmitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        let text = error.to_string();
+        match error {
+            AskError::Missing(_) => Self::new(ProblemKind::NotFound, text),
+            AskError::TooLate(_) => Self::new(ProblemKind::Conflict, text),
+            AskError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),
+            AskError::Submit(error) => error.into(),
+            AskError::Store(StoreError::Missing(_)) => Self::new(ProblemKind::NotFound, text),
+            AskError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! A delivery that is durable becomes runs: once, however often it is worked off.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_ports::{DeliveryOutcome, NewDelivery, Project, RunSource, StoreError};
+use serde_json::Value as Json;
+use vocab::{Inputs, Name};
+use warp::http::StatusCode;
+
+use super::source::{ReadError, WorkflowFile};
+use super::Push;
+use crate::factory::{Factory, NewStart};
+use crate::model::{Refused, Skipped, Started, TriggerAnswer};
+use crate::problem::{Problem, ProblemKind};
+
+/// Tries to read the repository, and the pause before the second; it doubles.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(500);
+/// Deliveries continued at a start, at once.
+const RESUMED: u32 = 1000;
+
+/// How a delivery ended.
+pub(crate) struct Concluded {
+    /// Status of the answer.
+    pub(crate) status: StatusCode,
+    /// The answer.
+    pub(crate) answer: Json,
+}
+
+/// Where to look what became of a delivery.
+pub(crate) fn delivery_url(base: &str, project: &Name, delivery: &str) -> String {
+    format!("{base}/api/v1/projects/{project}/deliveries/{delivery}")
+}
+
+/// Works off the deliveries that an earlier process accepted and did not finish.
+pub(crate) async fn resume_pending(factory: Arc<Factory>) {
+    match factory.projects.pending(RESUMED).await {
+        Ok(pending) => {
+            for delivery in pending {
+                tracing::info!(delivery = delivery.delivery, "a delivery is continued");
+                if let Err(problem) = work_off(Arc::clone(&factory), delivery).await {
+                    tracing::warn!(detail = problem.detail, "a delivery could not be continued");
+                }
+            }
+        }
+        Err(error) => tracing::error!(%error, "pending deliveries cannot be read"),
+    }
+}
+
+/// Starts the runs that a delivery asks for, and writes down what came of it.
+pub(crate) async fn work_off(factory: Arc<Factory>, delivery: NewDelivery) -> Result<Concluded, Problem> {
+    // Few at once: each reads a repository.
+    let _slot = factory.delivery_slot().await;
+    let project = factory.projects.by_id(delivery.project).await?;
+    let project = project.ok_or_else(|| Problem::missing("project for this delivery"))?;
+    let push: Push = serde_json::from_value(delivery.payload.clone())
+        .map_err(|error| Problem::internal(&format!("a delivery cannot be read back: {error}")))?;
+    let concluded = match act(&factory, &project, &push, &delivery.delivery).await {
+        Ok(answer) => Concluded {
+            status: status(&answer),
+            answer: serde_json::to_value(answer).map_err(|error| Problem::internal(&error.to_string()))?,
+        },
+        // The store is gone or full: the delivery stays pending and is continued later.
+        Err(Failed::Store(problem)) => return Err(problem),
+        Err(Failed::Outside(text)) => {
+            let problem = Problem::new(ProblemKind::BadGateway, text)
+                .help("mend the repository's address or access, and redeliver");
+            Concluded { status: problem.kind.status(), answer: problem.to_json(&delivery.delivery) }
+        }
+    };
+    let outcome =
+        DeliveryOutcome::Done { answer: concluded.answer.clone(), status: concluded.status.as_u16() };
+    factory.projects.conclude(project.id, &delivery.delivery, outcome).await?;
+    let result = if concluded.status.is_server_error() { "failed" } else { "done" };
+    metrics::counter!("webhook_deliveries_total", "result" => result).increment(1);
+    Ok(concluded)
+}
+
+/// 202 where runs started, 422 where something did not compile and nothing started, 200 where nothing was asked.
+fn status(answer: &TriggerAnswer) -> StatusCode {
+    if !answer.refused.is_empty() {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else if answer.runs.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    }
+}
+
+enum Failed {
+    /// Ours; it may work in a moment.
+    Store(Problem),
+    /// The repository's.
+    Outside(String),
+}
+
+impl From<Problem> for Failed {
+    fn from(problem: Problem) -> Self {
+        Self::Store(problem)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+async fn act(
+    factory: &Factory,
+    project: &Project,
+    push: &Push,
+    delivery: &str,
+) -> Result<TriggerAnswer, Failed> {
+    let mut answer = TriggerAnswer::default();
+    let Some(commit) = &push.commit else {
+        answer.message = Some(format!("`{}` was deleted: nothing to run", push.git_ref));
+        return Ok(answer);
+    };
+    let files = read(factory, project, commit, &push.git_ref).await?;
+    // Asked once, and only when a workflow wants to know.
+    let mut changed = Changed::Unasked;
+    if files.is_empty() {
+        answer.message = Some(format!("commit {commit} has no workflow in `.image-factory/`"));
+    }
+    for file in files {
+        let compilation = factory.compile(&file.path, &file.text, project.trust_host);
+        let Some(workflow) = compilation.workflow else {
+            let diagnostics = compilation.diagnostics.iter().map(lang::Diagnostic::to_json).collect();
+            answer.refused.push(Refused { file: file.path, diagnostics, reason: None });
+            continue;
+        };
+        let wants_paths = workflow.triggers.push.as_ref().is_some_and(|push| push.paths.is_some());
+        if wants_paths && matches!(changed, Changed::Unasked) {
+            changed = Changed::Asked(changed_paths(factory, project, push, commit).await);
+        }
+        if let Some(reason) = not_concerned(&workflow, push, changed.paths()) {
+            answer.skipped.push(Skipped { file: file.path, reason });
+            continue;
+        }
+        let source = RunSource {
+            project: project.name.clone(),
+            url: project.url.clone(),
+            commit: commit.clone(),
+            git_ref: Some(push.git_ref.clone()),
+        };
+        let name = workflow.name.to_string();
+        let start = NewStart::push(workflow, &push.actor)
+            .of_project(project, source)
+            .from_delivery(format!("{}/{delivery}", project.id), &file.path);
+        match factory.start(start).await {
+            Ok(run) => answer.runs.push(Started {
+                run,
+                workflow: name,
+                file: file.path,
+                url: format!("{}/api/v1/runs/{run}", factory.base()),
+            }),
+            // A workflow that cannot start must not keep the others from it.
+            Err(problem) if problem.kind == ProblemKind::Invalid => answer.refused.push(Refused {
+                file: file.path,
+                diagnostics: Vec::new(),
+                reason: Some(problem.detail),
+            }),
+            Err(problem) => return Err(problem.into()),
+        }
+    }
+    Ok(answer)
+}
+
+/// The paths that a push changed.
+enum Changed {
+    Unasked,
+    /// `None`: unknown, and then filters on paths let the push pass.
+    Asked(Option<Vec<String>>),
+}
+
+impl Changed {
+    fn paths(&self) -> Option<&[String]> {
+        match self {
+            Self::Unasked => None,
+            Self::Asked(paths) => paths.as_deref(),
+        }
+    }
+}
+
+async fn changed_paths(factory: &Factory, project: &Project, push: &Push, commit: &str) -> Option<Vec<String>> {
+    let before = push.before.as_deref()?;
+    match factory.source.changed(project, before, commit, &push.git_ref).await {
+        Ok(paths) => paths,
+        Err(error) => {
+            tracing::warn!(project = %project.name, %error, "what a push changed is not known; it counts as everything");
+            None
+        }
+    }
+}
+
+/// Why the push does not start the workflow, if it does not.
+fn not_concerned(workflow: &lang::Workflow, push: &Push, changed: Option<&[String]>) -> Option<String> {
+    let triggers = &workflow.triggers;
+    if triggers.matches_push(&push.git_ref, changed) {
+        return None;
+    }
+    Some(if triggers.push.is_none() {
+        "it has no `on.push`".to_owned()
+    } else if triggers.matches_push(&push.git_ref, None) {
+        "none of the changed files matches its `paths`".to_owned()
+    } else {
+        format!("`{}` matches none of its `branches` or `tags`", push.git_ref)
+    })
+}
+
+/// Reads the workflows, with a few tries where the fault may pass.
+async fn read(
+    factory: &Factory,
+    project: &Project,
+    commit: &str,
+    git_ref: &str,
+) -> Result<Vec<WorkflowFile>, Failed> {
+    let mut pause = PAUSE;
+    for attempt in 1.. {
+        match factory.source.workflows(project, commit, Some(git_ref)).await {
+            Ok(files) => return Ok(files),
+            Err(ReadError { transient: true, message }) if attempt < TRIES => {
+                tracing::warn!(project = %project.name, message, "the repository cannot be read; another try follows");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(error) => return Err(Failed::Outside(error.message)),
+        }
+    }
+    Err(Failed::Outside("the repository cannot be read".to_owned()))
+}
+
+impl NewStart {
+    /// A start by a push: no inputs, defaults hold.
+    fn push(workflow: lang::Workflow, actor: &str) -> Self {
+        Self::new(workflow, Inputs::new(), "push", actor)
+    }
+}

@@ -1,0 +1,241 @@
+//! Where the parts become a factory. Nothing else names two rooms at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_ports::{EventBus, RunStore, Services, StoreError, TokenStore, ToolRunner};
+use engine_runtime::{
+    ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, Logs, ShimConfig, ShimRunner,
+    StartError, SystemClock, SystemIds,
+};
+use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
+use lang::Catalogue;
+use migrations::{Database, Options, Schema};
+use registry::{FreeSpace, Registry, Settings};
+use steps_source::reading::{Bounds, RepositoryReader};
+use tokio_util::sync::CancellationToken;
+use vocab::{Clock, IdSource, Limits, TenantName, WorkerId};
+
+use crate::adapters::{FileSecrets, GitWorkflows, RegistryArtifacts, RegistryImages};
+use crate::catalogue::actions;
+use crate::config::{Config, Environment};
+use crate::data::{AdminToken, DataError, DataFolder, FolderLock, Sealer};
+use crate::factory::{Factory, FactoryParts};
+use crate::filters::Tokens;
+use crate::metrics::{self, Metrics};
+
+/// How long content that nobody holds yet is safe, and how long what nobody needs is kept.
+const LEASE: Duration = Duration::from_secs(3600);
+const GRACE: Duration = Duration::from_secs(24 * 3600);
+/// Time between two sweeps of the content store.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// Why a factory cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WireError {
+    /// The data folder.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A database.
+    #[error(transparent)]
+    Database(#[from] migrations::Error),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// A store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] StartError),
+    /// The library of actions.
+    #[error(transparent)]
+    Actions(#[from] DuplicateAction),
+    /// The system.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// A factory that runs, with what must be ended in order.
+pub(crate) struct Wired {
+    /// The factory.
+    pub(crate) factory: Arc<Factory>,
+    /// The registry.
+    pub(crate) registry: Registry,
+    /// The folder.
+    pub(crate) folder: DataFolder,
+    /// The lock on it; given up last.
+    pub(crate) lock: FolderLock,
+    databases: [Database; 2],
+    background: CancellationToken,
+}
+
+impl Wired {
+    /// Locks the data folder, opens everything in it and continues what an earlier process left.
+    pub(crate) async fn open(
+        config: Config,
+        environment: &Environment,
+        command: &str,
+    ) -> Result<Self, WireError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let ids: Arc<dyn IdSource> = Arc::new(SystemIds::new());
+        let limits = config.limits.clone();
+        let folder = DataFolder::open(&config.data_dir)?;
+        let lock = FolderLock::take(&folder, command, clock.now())?;
+        let options = Options { queue: size(limits.writer_queue), ..Options::default() };
+        let engine_db = Database::open(folder.engine_db(), Schema::Engine, options).await?;
+        let registry_db = Database::open(folder.registry_db(), Schema::Registry, options).await?;
+        let token_store = Arc::new(SqliteTokenStore::new(engine_db.clone()));
+        ensure_admin(&folder, &*token_store, &*clock).await?;
+        let registry = open_registry(&folder, &limits, registry_db.clone(), &clock, &ids).await?;
+        let tools: Arc<dyn ToolRunner> = Arc::new(open_tools(&folder, &limits, environment)?);
+        let background = CancellationToken::new();
+        let services = Arc::new(Services {
+            artifacts: Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits)),
+            images: Arc::new(RegistryImages::new(registry.clone())),
+            secrets: Arc::new(FileSecrets::new(folder.secrets())),
+            tools: Arc::clone(&tools),
+            clock: Arc::clone(&clock),
+            limits: limits.clone(),
+            settings: config.steps.clone(),
+        });
+        let runs: Arc<dyn RunStore> = Arc::new(SqliteRunStore::new(engine_db.clone()));
+        let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(size(limits.event_backlog)));
+        let io = |action| move |source| WireError::Io { action, source };
+        let logs = Logs::open(folder.logs(), &limits, Arc::clone(&clock)).map_err(io("open the folder of logs"))?;
+        let actions = ActionSet::new(actions())?;
+        let catalogue = Catalogue::new(actions.manifests().cloned());
+        let engine = Engine::start(EngineParts {
+            store: Arc::clone(&runs),
+            services,
+            actions,
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+            bus: Arc::clone(&bus),
+            logs: logs.clone(),
+            dirs: EngineDirs::below(folder.path()),
+            limits: limits.clone(),
+            worker: WorkerId::generate(&*ids),
+        })
+        .await?;
+        let bounds = Bounds { file_bytes: size(limits.workflow_bytes), ..Bounds::default() };
+        let reader = RepositoryReader::new(tools, config.steps.clone(), folder.repositories(), bounds);
+        tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
+        tokio::spawn(sweep(registry.clone(), Arc::clone(&clock), background.clone()));
+        let factory = Factory::new(FactoryParts {
+            sealer: Sealer::ensure(&folder)?,
+            config,
+            clock,
+            ids,
+            runs,
+            projects: Arc::new(SqliteProjectStore::new(engine_db.clone())),
+            tokens: Tokens::new(token_store),
+            bus,
+            logs,
+            catalogue,
+            engine,
+            source: Arc::new(GitWorkflows::new(reader, background.clone())),
+            metrics: Metrics::install(),
+        });
+        let databases = [engine_db, registry_db];
+        Ok(Self { factory: Arc::new(factory), registry, folder, lock, databases, background })
+    }
+
+    /// Ends in order: attempts, streams, databases, lock.
+    pub(crate) async fn close(self) {
+        self.factory.drain();
+        self.factory.engine.shutdown().await;
+        self.factory.close();
+        self.background.cancel();
+        for database in &self.databases {
+            database.close().await;
+        }
+        drop(self.lock);
+    }
+}
+
+/// The admin's token, known to the database by its hash.
+async fn ensure_admin(
+    folder: &DataFolder,
+    tokens: &dyn TokenStore,
+    clock: &dyn Clock,
+) -> Result<(), WireError> {
+    let token = AdminToken::ensure(folder)?;
+    if token.fresh {
+        tracing::info!(file = %folder.admin_token().display(), "the admin's token was made");
+    }
+    if tokens.token(&token.hash()).await?.is_none() {
+        let row = engine_ports::Token {
+            hash: token.hash(),
+            user: "admin".to_owned(),
+            tenant: TenantName::default_tenant(),
+            created_at: clock.now(),
+        };
+        tokens.add_token(row).await?;
+    }
+    Ok(())
+}
+
+async fn open_registry(
+    folder: &DataFolder,
+    limits: &Limits,
+    database: Database,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdSource>,
+) -> Result<Registry, WireError> {
+    let settings = Settings {
+        folder: folder.path().to_owned(),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(ids),
+        admission: Arc::new(FreeSpace { folder: folder.path().to_owned(), floor: limits.free_bytes }),
+        lease: LEASE,
+        blob_bytes: limits.blob_bytes,
+        manifest_bytes: limits.manifest_bytes,
+    };
+    Ok(Registry::open(settings, database, limits.uploads).await?)
+}
+
+/// Runs tools under this same binary as their shim.
+pub(crate) fn open_tools(
+    folder: &DataFolder,
+    limits: &Limits,
+    environment: &Environment,
+) -> Result<ShimRunner, WireError> {
+    let program = std::env::current_exe()
+        .map_err(|source| WireError::Io { action: "find the program's own file", source })?;
+    let config = ShimConfig {
+        program,
+        args: vec!["exec-shim".into()],
+        path: environment.search_path().into(),
+        folder: folder.shims(),
+    };
+    ShimRunner::open(config, limits)
+        .map_err(|source| WireError::Io { action: "open the folder of shims", source })
+}
+
+/// Removes content that nobody needs, now and then.
+async fn sweep(registry: Registry, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+        match registry.sweep(clock.now(), GRACE).await {
+            Ok(swept) if swept.files > 0 => {
+                tracing::info!(files = swept.files, bytes = swept.bytes, "unused content was removed");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "unused content could not be removed"),
+        }
+    }
+}
+
+/// A limit as a size in memory.
+fn size(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX >> 4)
+}
