@@ -39,4 +39,6 @@ pub struct StepSettings {
     pub mirrors: MirrorMap,
     /// Folders below which `file://` repositories may lie.
     pub git_roots: Vec<PathBuf>,
+    /// Keys of SSH hosts, in OpenSSH's `known_hosts` form. Unset: the first key that a host shows is taken.
+    pub git_known_hosts: Option<PathBuf>,
 }

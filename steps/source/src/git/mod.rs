@@ -1,0 +1,11 @@
+//! The real `git`, kept on a short leash: no prompts, no configuration but ours, no hooks, few protocols.
+
+mod classify;
+mod credentials;
+mod location;
+mod program;
+mod reference;
+
+pub use location::check_url;
+pub(crate) use program::{Git, Want};
+pub(crate) use reference::{check_commit, check_ref};
