@@ -124,6 +124,7 @@ impl Load {
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Response<Incoming> {
         let uri = format!("http://{}{path}", self.address);
         let request = Request::builder().method(method).uri(uri).header("content-type", MANIFEST);
+        let request = request.header("accept", MANIFEST);
         let response = self.client.request(request.body(Full::new(body)).unwrap()).await.unwrap();
         assert!(response.status().is_success(), "{response:?}");
         response

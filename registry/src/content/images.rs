@@ -17,7 +17,7 @@ const CLOSURE: &str = "WITH RECURSIVE closure (digest, role) AS ( \
      SELECT digest, 'manifest' FROM manifests WHERE digest = $1 \
      UNION SELECT r.digest, r.role FROM manifest_references r \
      JOIN closure c ON r.manifest = c.digest AND c.role = 'manifest') \
-     SELECT c.digest, c.role, COALESCE(m.size, b.size, 0) FROM closure c \
+     SELECT c.digest, c.role, COALESCE(m.size, b.size, 0), COALESCE(m.media_type, b.media_type, '') FROM closure c \
      LEFT JOIN manifests m ON m.digest = c.digest AND c.role = 'manifest' \
      LEFT JOIN blobs b ON b.digest = c.digest AND c.role = 'blob' ORDER BY c.role DESC, c.digest";
 
@@ -88,17 +88,18 @@ impl Content {
     /// # Errors
     /// [`Error::UnknownContent`] when there is no such manifest.
     pub async fn closure(&self, digest: &Digest) -> Result<Vec<Reference>, Error> {
-        let rows: Vec<(String, String, i64)> =
+        let rows: Vec<(String, String, i64, String)> =
             sqlx::query_as(CLOSURE).bind(digest.to_string()).fetch_all(self.database().reads()).await?;
         if rows.is_empty() {
             return Err(Error::UnknownContent { digest: digest.clone() });
         }
         rows.into_iter()
-            .map(|(digest, role, size)| {
+            .map(|(digest, role, size, media_type)| {
                 Ok(Reference {
                     role: if role == Role::Blob.name() { Role::Blob } else { Role::Manifest },
                     digest: digest_of(digest, "manifest_references")?,
                     size: bytes_of(size, "blobs")?,
+                    media_type,
                 })
             })
             .collect()
@@ -187,6 +188,14 @@ pub(crate) async fn insert_manifest(
         .bind(reference.role.name())
         .execute(&mut *connection)
         .await?;
+        if reference.role == Role::Blob && !reference.media_type.is_empty() {
+            // A hint for people and for storage classes: the first manifest that names the blob says what it is.
+            sqlx::query("UPDATE blobs SET media_type = $2 WHERE digest = $1 AND media_type IS NULL")
+                .bind(reference.digest.to_string())
+                .bind(&reference.media_type)
+                .execute(&mut *connection)
+                .await?;
+        }
     }
     Ok(())
 }

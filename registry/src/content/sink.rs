@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::DerefMut;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +15,12 @@ use vocab::{Algorithm, Digest, Hasher};
 use super::space::Admission;
 use crate::Error;
 
-/// Bytes gathered before the disk is touched: small writes cost more in switching than in writing.
-const BATCH: usize = 1 << 20;
+/// Bytes gathered before the disk is touched: small writes cost more in switching than in writing, and each
+/// upload holds two of these in memory.
+const BATCH: usize = 256 * 1024;
+
+/// Who may read content on this machine: only the factory. Tenants read through the catalog.
+pub(crate) const PRIVATE: u32 = 0o600;
 
 /// A file that grows at its end, and the digest of what it holds.
 pub(crate) struct Sink {
@@ -32,7 +37,7 @@ pub(crate) struct Sink {
 impl Sink {
     /// Creates the file, which must not exist.
     pub(crate) fn create(path: &Path, admission: Arc<dyn Admission>) -> Result<Self, Error> {
-        let file = File::options().read(true).write(true).create_new(true).open(path);
+        let file = File::options().read(true).write(true).create_new(true).mode(PRIVATE).open(path);
         let file = file.map_err(Error::file("create", path))?;
         let hasher = Some(Hasher::new(Algorithm::Sha256));
         Ok(Self { path: path.to_owned(), file, held: 0, hasher, admission, sealed: false })

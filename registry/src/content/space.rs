@@ -49,3 +49,19 @@ impl Admission for FreeSpace {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_is_kept_free() {
+        let folder = std::env::temp_dir();
+        assert_eq!(FreeSpace { folder: folder.clone(), floor: 0 }.admit(1), Ok(()));
+        assert!(FreeSpace { folder: folder.clone(), floor: u64::MAX }.admit(0).is_err());
+        assert!(
+            FreeSpace { folder: folder.join("missing"), floor: 0 }.admit(0).is_err(),
+            "unknown is refused"
+        );
+    }
+}

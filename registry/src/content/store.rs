@@ -1,6 +1,8 @@
 //! Putting content in, and asking whether it is there.
 
 use std::ffi::OsString;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use super::draft::Draft;
 use super::files::{self, Files};
 use super::lock::{Live, Stripes};
 use super::rows::{column, millis};
-use super::sink::Sink;
+use super::sink::{PRIVATE, Sink};
 use super::space::Admission;
 use crate::Error;
 
@@ -112,6 +114,9 @@ impl Content {
             }
             admission.admit(found.len()).map_err(|reason| Error::NoRoom { reason })?;
             reflink_copy::reflink_or_copy(&from, &temp.path).map_err(Error::file("copy", &from))?;
+            let private = Permissions::from_mode(PRIVATE);
+            std::fs::set_permissions(&temp.path, private)
+                .map_err(Error::file("set the mode of", &temp.path))?;
             // What counts is the copy: the original may change while it is read.
             let mut sink = Sink::resume(&temp.path, admission)?;
             let size = sink.held();

@@ -38,6 +38,8 @@ pub struct Reference {
     pub digest: Digest,
     /// Its size in bytes, as the manifest claims.
     pub size: u64,
+    /// Its media type, as the manifest claims; empty when it does not say.
+    pub media_type: String,
 }
 
 /// What the registry reads out of a manifest.
@@ -155,7 +157,7 @@ impl Manifest {
 }
 
 fn reference(role: Role, part: &Descriptor) -> Reference {
-    Reference { role, digest: part.digest.clone(), size: part.size }
+    Reference { role, digest: part.digest.clone(), size: part.size, media_type: part.media_type.clone() }
 }
 
 fn distinct(mut references: Vec<Reference>) -> Result<Vec<Reference>, ManifestError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Buf;
 use futures::Stream;
+use http::header::EXPECT;
 use http::{HeaderMap, Method, StatusCode};
 use warp::filters::path::FullPath;
 use warp::reply::Response;
@@ -65,7 +66,10 @@ where
     match answered {
         Ok(response) => response,
         Err(failure) => {
-            body.drain().await;
+            // A client that asked whether to send has sent nothing yet, and to read now would tell it to.
+            if !call.headers.contains_key(EXPECT) {
+                body.drain().await;
+            }
             failure.into_response()
         }
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use registry::{Error, HeldBy, Verdict};
+use http::StatusCode;
+use registry::{Error, HeldBy, Locator, RepositoryName, Verdict};
 use vocab::{Clock as _, Digest};
 
-use crate::support::{Store, image};
+use crate::support::{MANIFEST, Server, Store, image};
 
 const GRACE: Duration = Duration::from_secs(600);
 const LEASE: Duration = Duration::from_secs(3600);
@@ -82,6 +83,74 @@ async fn a_deleted_image_keeps_its_bytes_for_the_grace() {
     store.clock.advance(GRACE);
     let swept = store.registry.sweep(store.clock.now(), GRACE).await.unwrap();
     assert_eq!((swept.files, swept.manifests, swept.links), (2, 1, 2));
+}
+
+#[tokio::test]
+async fn a_blob_that_a_client_saw_stays_for_the_lease() {
+    let server = Server::new().await;
+    let client = server.client();
+    let store = &server.store;
+    let digest = client.push_blob("acme/app", "pushed and seen").await;
+    let path = format!("/v2/acme/app/blobs/{digest}");
+    for _ in 0..3 {
+        store.clock.advance(LEASE * 3 / 4);
+        store.registry.sweep(store.clock.now(), GRACE).await.unwrap();
+        assert_eq!(client.head(&path).await.status, StatusCode::OK);
+    }
+    store.clock.advance(LEASE);
+    let swept = store.registry.sweep(store.clock.now(), GRACE).await.unwrap();
+    assert_eq!((swept.links, swept.files), (1, 1));
+    assert_eq!(client.head(&path).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pushes_beside_deletes_mounts_and_sweeps_meet_no_refusal() {
+    let server = Server::new().await;
+    let pushes = (0..6).map(|pusher| {
+        let client = server.client();
+        tokio::spawn(async move {
+            for round in 0..8 {
+                // The pushers share images and repositories, so that they meet each other.
+                let image = image(&format!("image {}", round % 3));
+                let repository = format!("acme/app{}", pusher % 2);
+                let reply = image.push(&client, &repository, &format!("t{pusher}")).await;
+                assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+                let layer = Digest::of(&image.layer);
+                let mount = format!("/v2/acme/copy{pusher}/blobs/uploads/?mount={layer}&from={repository}");
+                assert_eq!(client.post(&mount).await.status, StatusCode::CREATED);
+                let other = client.push_blob(&format!("acme/copy{pusher}"), image.config.clone()).await;
+                assert_eq!(other, Digest::of(&image.config));
+                let path = format!("/v2/acme/copy{pusher}/manifests/v1");
+                let reply = client.put(&path, MANIFEST, image.manifest.clone()).await;
+                assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+                let gone = client.delete(&format!("/v2/{repository}/manifests/{}", image.digest())).await;
+                // Another pusher may have deleted it first.
+                assert!(matches!(gone.status, StatusCode::ACCEPTED | StatusCode::NOT_FOUND), "{gone:?}");
+            }
+        })
+    });
+    let pushes: Vec<_> = pushes.collect();
+    while !pushes.iter().all(tokio::task::JoinHandle::is_finished) {
+        server.store.registry.sweep(server.store.clock.now(), Duration::ZERO).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    for push in pushes {
+        push.await.unwrap();
+    }
+    // Long after, all that is still named is whole.
+    server.store.clock.advance(LEASE * 10);
+    server.store.registry.sweep(server.store.clock.now(), Duration::ZERO).await.unwrap();
+    for pusher in 0..6 {
+        let repository: RepositoryName = format!("acme/copy{pusher}").parse().unwrap();
+        let locator = Locator::Tag("v1".parse().unwrap());
+        let found = server.store.registry.catalog().resolve(&repository, &locator).await.unwrap().unwrap();
+        let content = server.store.registry.content();
+        for part in content.closure(&found.digest).await.unwrap() {
+            if part.role == registry::Role::Blob {
+                assert_eq!(content.verify(&part.digest).await.unwrap(), Verdict::Intact);
+            }
+        }
+    }
 }
 
 #[tokio::test]
