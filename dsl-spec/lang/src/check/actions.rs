@@ -46,15 +46,12 @@ pub(super) fn check(context: &Context<'_>, part: Part, index: usize, findings: &
         return;
     };
     for (key, value) in &draft.with {
-        match manifest.input(&key.value) {
-            Some(port) => {
-                let what = format!("the input `{}` of `{}`", port.name, manifest.action);
-                check_draft(value, &port.ty, &what, &place, findings);
-            }
-            None => {
-                findings.push(unknown_input(manifest, key));
-                infer_draft(value, &place, findings);
-            }
+        if let Some(input) = manifest.input(&key.value) {
+            let what = format!("the input `{}` of `{}`", input.name, manifest.action);
+            check_draft(value, &input.ty, &what, &place, findings);
+        } else {
+            findings.push(unknown_input(manifest, key));
+            infer_draft(value, &place, findings);
         }
     }
     let at = draft.with_span.or(draft.uses.as_ref().map(|uses| uses.span)).unwrap_or(draft.name.span);

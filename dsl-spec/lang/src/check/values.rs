@@ -3,7 +3,7 @@
 use vocab::{Limits, Type, Value};
 
 use super::place::Place;
-use crate::diagnostic::{Code, Finding, Findings, nearest};
+use crate::diagnostic::{Code, Finding, Findings, did_you_mean, nearest};
 use crate::document::{Draft, DraftKind};
 use crate::expr::{
     EvalError, Expr, Part, Reference, Scope, StatusFunction, describe, fits, infer, infer_text_part,
@@ -39,7 +39,7 @@ pub(super) fn constant(expr: &Expr, errors_before: usize, findings: &mut Finding
     }
 }
 
-/// Checks that a value may go where `want` is wanted. `what` names the place: `the input `path` of `x/y@v1``.
+/// Checks that a value may go where `want` is wanted. `what` names that place in messages.
 pub(super) fn check_draft(
     draft: &Draft,
     want: &Type,
@@ -72,27 +72,33 @@ pub(super) fn check_draft(
             }
         }
         (DraftKind::List(items), Type::List(item)) => {
-            items.iter().for_each(|part| check_draft(part, item, what, place, findings));
+            for part in items {
+                check_draft(part, item, what, place, findings);
+            }
         }
         (DraftKind::List(items), Type::Any) => {
-            items.iter().for_each(|part| check_draft(part, want, what, place, findings));
+            for part in items {
+                check_draft(part, want, what, place, findings);
+            }
         }
         (DraftKind::Map(entries), Type::Map(item)) => {
-            entries.iter().for_each(|(_, part)| check_draft(part, item, what, place, findings));
+            for (_, part) in entries {
+                check_draft(part, item, what, place, findings);
+            }
         }
         (DraftKind::Map(entries), Type::Any) => {
-            entries.iter().for_each(|(_, part)| check_draft(part, want, what, place, findings));
+            for (_, part) in entries {
+                check_draft(part, want, what, place, findings);
+            }
         }
         (DraftKind::Map(entries), Type::Object(fields)) => {
             for (key, part) in entries {
-                match fields.get(&key.value) {
-                    Some(field) => check_draft(part, &field.ty, what, place, findings),
-                    None => {
-                        let names = fields.keys().map(String::as_str);
-                        let suggestion = crate::diagnostic::did_you_mean(&key.value, names);
-                        let message = format!("{what}: there is no field `{}`{suggestion}", key.value);
-                        findings.push(Finding::new(Code::WrongType, key.span, message));
-                    }
+                if let Some(field) = fields.get(&key.value) {
+                    check_draft(part, &field.ty, what, place, findings);
+                } else {
+                    let suggestion = did_you_mean(&key.value, fields.keys().map(String::as_str));
+                    let message = format!("{what}: there is no field `{}`{suggestion}", key.value);
+                    findings.push(Finding::new(Code::WrongType, key.span, message));
                 }
             }
             for (name, _) in fields

@@ -133,7 +133,7 @@ impl Reader<'_> {
         if (least..=most).contains(&number) {
             return Some(number);
         }
-        self.report(Finding::new(Code::BadValue, node.span, format!("{expected}; this is {number}")));
+        self.report(Finding::new(Code::BadValue, node.span, format!("expected {expected}, found {number}")));
         None
     }
 

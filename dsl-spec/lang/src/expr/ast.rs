@@ -148,7 +148,9 @@ impl Expr {
             | ExprKind::And(parts)
             | ExprKind::Or(parts)
             | ExprKind::Coalesce(parts) => {
-                parts.iter().for_each(|part| part.walk(visit));
+                for part in parts {
+                    part.walk(visit);
+                }
             }
             ExprKind::Call { arguments, .. } => arguments.iter().for_each(|part| part.walk(visit)),
             ExprKind::Map(entries) => entries.iter().for_each(|(_, part)| part.walk(visit)),

@@ -146,15 +146,15 @@ impl Converter<'_> {
         };
         let first = name(0)?;
         match root {
-            "inputs" => return found(Reference::Input(first), 1),
+            "inputs" => found(Reference::Input(first), 1),
             "run" => match RunField::of_name(&first) {
-                Some(field) => return found(Reference::Run(field), 1),
+                Some(field) => found(Reference::Run(field), 1),
                 None => {
                     self.unknown_field(root, &first, start, end(1), RunField::ALL.iter().map(|f| f.name()))
                 }
             },
             "trigger" => match TriggerField::of_name(&first) {
-                Some(field) => return found(Reference::Trigger(field), 1),
+                Some(field) => found(Reference::Trigger(field), 1),
                 None => self.unknown_field(
                     root,
                     &first,
@@ -164,16 +164,14 @@ impl Converter<'_> {
                 ),
             },
             "each" => match EachField::of_name(&first) {
-                Some(field) => return found(Reference::Each(field), 1),
+                Some(field) => found(Reference::Each(field), 1),
                 None => {
                     self.unknown_field(root, &first, start, end(1), EachField::ALL.iter().map(|f| f.name()))
                 }
             },
             _ => match (name(1).as_deref(), name(2)) {
-                (Some("result"), _) => return found(Reference::Result { step: first }, 2),
-                (Some("outputs"), Some(output)) => {
-                    return found(Reference::Output { step: first, output }, 3);
-                }
+                (Some("result"), _) => found(Reference::Result { step: first }, 2),
+                (Some("outputs"), Some(output)) => found(Reference::Output { step: first, output }, 3),
                 (Some("outputs"), None) => {
                     let help = format!("name one: `steps.{first}.outputs.NAME`");
                     self.fail(Code::UnknownReference, start, end(2), "`outputs` alone is no value", &help)

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn braces_in_texts_and_maps_do_not_close_an_expression() {
-        for text in [r#" "}}" }}"#, r##" #{a: #{b: 1}} }}"##, r#" "a\"}}" }}"#] {
+        for text in [r#" "}}" }}"#, r" #{a: #{b: 1}} }}", r#" "a\"}}" }}"#] {
             assert_eq!(end_of_expression(&characters(text), 0), Some(text.chars().count() - 2), "{text}");
         }
         assert_eq!(end_of_expression(&characters("inputs.x }"), 0), None);

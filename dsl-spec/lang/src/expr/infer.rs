@@ -187,17 +187,16 @@ impl Inference<'_> {
     fn common<'e>(&mut self, types: impl Iterator<Item = (Type, &'e Expr)>, rule: &str) -> Type {
         let mut common: Option<Type> = None;
         for (ty, expr) in types {
-            common = Some(match common {
-                None => ty,
-                Some(so_far) => match unify::unify(&so_far, &ty) {
-                    Some(both) => both,
-                    None => {
-                        let message =
-                            format!("{rule}: {} and {} do not go together", describe(&so_far), describe(&ty));
-                        return self.report(Finding::new(Code::UnlikeTypes, expr.span, message));
-                    }
-                },
-            });
+            let Some(so_far) = common else {
+                common = Some(ty);
+                continue;
+            };
+            common = unify::unify(&so_far, &ty);
+            if common.is_none() {
+                let message =
+                    format!("{rule}: {} and {} do not go together", describe(&so_far), describe(&ty));
+                return self.report(Finding::new(Code::UnlikeTypes, expr.span, message));
+            }
         }
         common.unwrap_or(Type::Any)
     }

@@ -109,10 +109,7 @@ fn syntax_fault(error: &rhai::ParseError, characters: &[char]) -> Fault {
         ParseErrorType::LiteralTooLarge(what, most) => {
             Fault::new(Code::ExpressionTooLarge, start, end, format!("{what} is more than {most}"))
         }
-        ParseErrorType::Reserved(word) => {
-            Fault::new(Code::BadExpression, start, end, format!("`{word}` is a reserved word of expressions"))
-                .help(format!("where it is a name, write it in brackets: `steps[\"{word}\"]`"))
-        }
+        ParseErrorType::Reserved(word) => reserved(word, start, end, characters),
         ParseErrorType::PropertyExpected => {
             Fault::new(Code::BadExpression, start, end, "a name belongs behind the dot")
                 .help("a name that is a reserved word is written in brackets: `steps[\"if\"]`")
@@ -128,6 +125,18 @@ fn syntax_fault(error: &rhai::ParseError, characters: &[char]) -> Fault {
             let text: String = other.to_string().chars().take(200).collect();
             Fault::new(Code::BadExpression, start, end, format!("this is not an expression: {text}"))
         }
+    }
+}
+
+/// A word or a symbol that rhai keeps for itself.
+fn reserved(word: &str, start: usize, end: usize, characters: &[char]) -> Fault {
+    let fault = Fault::new(Code::BadExpression, start, end, format!("`{word}` means nothing in expressions"));
+    if start > 0 && characters[start - 1] == '.' {
+        fault.help(format!("as a name it is written in brackets: `steps[\"{word}\"]`"))
+    } else if matches!(word, "null" | "nil" | "void") {
+        fault.help("there is no null to write; a value that may be null is read with `?.` or `??`")
+    } else {
+        fault
     }
 }
 
@@ -336,12 +345,12 @@ impl Reader<'_> {
         match rhs {
             E::Dot(parts, _, next) => {
                 let base = self.property(base, &parts.lhs, here)?;
-                self.deeper(depth, &base)?;
+                Self::deeper(depth, &base)?;
                 self.dot(base, &parts.rhs, *next, depth + 1)
             }
             E::Index(parts, flags, next) => {
                 let base = self.property(base, &parts.lhs, here)?;
-                self.deeper(depth, &base)?;
+                Self::deeper(depth, &base)?;
                 self.index(base, &parts.rhs, *flags, *next, depth + 1)
             }
             last => self.property(base, last, here),
@@ -362,20 +371,20 @@ impl Reader<'_> {
         match rhs {
             E::Dot(parts, _, next) if !flags.contains(ASTFlags::BREAK) => {
                 let base = self.item(base, &parts.lhs, here, depth)?;
-                self.deeper(depth, &base)?;
+                Self::deeper(depth, &base)?;
                 self.dot(base, &parts.rhs, *next, depth + 1)
             }
             E::Index(parts, next_flags, next) if !flags.contains(ASTFlags::BREAK) => {
                 let BinaryExpr { lhs, rhs } = &**parts;
                 let base = self.item(base, lhs, here, depth)?;
-                self.deeper(depth, &base)?;
+                Self::deeper(depth, &base)?;
                 self.index(base, rhs, *next_flags, *next, depth + 1)
             }
             last => self.item(base, last, here, depth),
         }
     }
 
-    fn deeper(&self, depth: usize, base: &Raw) -> Result<(), Fault> {
+    fn deeper(depth: usize, base: &Raw) -> Result<(), Fault> {
         if depth <= DEEPEST {
             return Ok(());
         }

@@ -5,6 +5,7 @@ use vocab::{Inputs, Mismatch, SecretRef, Type, Value};
 
 use super::Workflow;
 use crate::diagnostic::did_you_mean;
+use crate::expr::describe;
 
 /// An input as it was declared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ pub enum InputError {
         suggestion: String,
     },
     /// An input without a default was not given.
-    #[error("the input `{name}` is required: give it a {ty}")]
+    #[error("the input `{name}` is required: it takes {ty}")]
     Missing {
         /// The input.
         name: String,
@@ -96,7 +97,7 @@ impl Workflow {
             let value = match given.remove(name).map(|value| input.accept(value)) {
                 // Leaving an optional input out and giving null are the same.
                 None | Some(Value::Null) if input.required => {
-                    errors.push(InputError::Missing { name: name.clone(), ty: input.ty.to_string() });
+                    errors.push(InputError::Missing { name: name.clone(), ty: describe(&input.ty) });
                     continue;
                 }
                 None | Some(Value::Null) => input.default.clone().unwrap_or_default(),
@@ -137,7 +138,7 @@ impl Workflow {
         value.ok_or_else(|| InputError::Unreadable {
             name: name.to_owned(),
             text: text.chars().take(80).collect(),
-            ty: input.ty.to_string(),
+            ty: describe(&input.ty),
         })
     }
 }

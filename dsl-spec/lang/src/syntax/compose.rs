@@ -76,6 +76,9 @@ fn read(source: &SourceFile, limits: &Limits, findings: &mut Findings) -> Result
 
 fn not_yaml(source: &SourceFile, at: u32, info: &str) -> Finding {
     let span = Span::new(at, at + 1);
+    if info.contains("recursion limit") {
+        return Finding::new(Code::TooDeep, span, "nested deeper than the parser goes");
+    }
     let finding = Finding::new(Code::NotYaml, span, format!("this is not YAML: {info}"));
     let line = source.line(source.locate(span).line);
     if info.contains("double-quoted") && line.contains("${{") {

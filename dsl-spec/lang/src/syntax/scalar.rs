@@ -76,7 +76,7 @@ impl Cursor<'_> {
                 return Some(here);
             }
             let quote = here == 0 && matches!(next, '"' | '\'');
-            if !quote && !next.is_whitespace() && !(character == '\n' && next == '\r') {
+            if !quote && !next.is_whitespace() {
                 return None;
             }
         }

@@ -42,7 +42,7 @@ fn every_wrong_input_is_told_at_once() {
         [
             "the workflow has no input `relaese`; did you mean `release`?",
             "the input `release`: expected one of a, b, found `c`",
-            "the input `count` is required: give it a integer",
+            "the input `count` is required: it takes an integer",
             "the input `note`: expected string, found an integer",
         ]
     );

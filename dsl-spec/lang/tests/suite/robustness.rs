@@ -13,13 +13,14 @@ fn holds(text: &str) -> Compilation {
     let compilation = compile(&source, &corpus::catalogue().unwrap(), &CompileOptions::default());
     let errors = compilation.diagnostics.iter().any(|it| it.severity == lang::Severity::Error);
     assert_eq!(compilation.workflow.is_some(), !errors && compilation.omitted == 0, "a workflow or an error");
+    let lines = text.matches('\n').count() + 1;
     for diagnostic in &compilation.diagnostics {
         for span in std::iter::once(&diagnostic.span).chain(diagnostic.labels.iter().map(|label| &label.span))
         {
             assert!(span.start <= span.end && span.end <= text.len(), "{diagnostic:?}");
             assert!(text.is_char_boundary(span.start) && text.is_char_boundary(span.end), "{diagnostic:?}");
             assert!((span.line, span.column) <= (span.end_line, span.end_column), "{diagnostic:?}");
-            assert!(span.line >= 1 && span.column >= 1 && span.end_line <= text.matches('\n').count() + 1);
+            assert!(span.line >= 1 && span.column >= 1 && span.end_line <= lines);
         }
         assert!(!diagnostic.render(&source).is_empty() && !diagnostic.render_coloured(&source).is_empty());
     }
@@ -167,9 +168,15 @@ fn the_largest_hostile_files_end_soon() {
         format!("  s{index}: {{uses: test/values@v1, needs: [s{}]}}\n", index.saturating_sub(1))
     };
     let chain: String = (0..9_000).map(step).collect();
-    let conditional: String = (0..2_000)
-        .map(|index| format!("  s{index}: {{uses: test/values@v1, if: 'run.id == \"a\"', needs: [s{0}], with: {{any: '${{{{ steps.s{1}.outputs.any }}}}'}}}}\n", usize::from(index == 0), index / 2))
-        .collect();
+    let conditional = |index: usize| {
+        let (condition, reads) = ("'run.id == \"a\"'", index / 2);
+        format!(
+            "  c{index}: {{uses: test/values@v1, if: {condition}, with: {{any: '${{{{ steps.c{reads}.outputs.any ?? 1 }}}}'}}}}\n"
+        )
+    };
+    let conditional: String = (0..2_000).map(conditional).collect();
+    let key = |index: usize| format!("      k{index}: 1\n");
+    let keys: String = (0..60_000).map(key).collect();
     let expressions = "        - ${{ inputs.x + steps.y.outputs.z }}\n".repeat(15_000);
     let files = [
         fill("["),
@@ -214,10 +221,7 @@ fn the_largest_hostile_files_end_soon() {
             "{head}  a:\n    uses: test/values@v1\n    with: {{text: \"{}\"}}\n",
             "${{ \\\" ".repeat(80_000)
         ),
-        format!(
-            "{head}  a:\n    uses: test/values@v1\n    with:\n{}",
-            (0..60_000).map(|i| format!("      k{i}: 1\n")).collect::<String>()
-        ),
+        format!("{head}  a:\n    uses: test/values@v1\n    with:\n{keys}"),
         format!("{head}{}", "  a: {uses: test/values@v1}\n".repeat(30_000)),
     ];
     let work = move || {

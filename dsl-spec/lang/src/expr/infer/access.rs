@@ -1,6 +1,8 @@
 //! Types of properties and items.
 
-use vocab::{Type, Value};
+use std::collections::BTreeMap;
+
+use vocab::{Field, Type, Value};
 
 use super::{Inference, describe, is_text};
 use crate::Span;
@@ -31,23 +33,7 @@ impl Inference<'_> {
         match ty {
             Type::Any => (Type::Any, false),
             Type::Map(item) => ((**item).clone(), safe),
-            Type::Object(fields) => match fields.get(name) {
-                Some(field) => {
-                    if !field.required && !safe {
-                        let message = format!("the field `{name}` may be absent");
-                        let help = format!("read it as `?.{name}`");
-                        self.report(Finding::new(Code::MaybeNull, span, message).help(help));
-                    }
-                    (field.ty.clone(), !field.required && safe)
-                }
-                None => {
-                    let suggestion = did_you_mean(name, fields.keys().map(String::as_str));
-                    let message = format!("there is no field `{name}`{suggestion}");
-                    let finding = Finding::new(Code::UnknownReference, span, message);
-                    let names: Vec<_> = fields.keys().map(String::as_str).collect();
-                    (self.report(finding.help(format!("the fields are: {}", names.join(", ")))), false)
-                }
-            },
+            Type::Object(fields) => self.field(fields, name, safe, span),
             Type::Artifact(_) if name == "digest" => (Type::Digest, false),
             Type::Artifact(_) if name == "size" => (Type::Integer, false),
             other => {
@@ -61,6 +47,28 @@ impl Inference<'_> {
                 (self.report(finding.maybe_help(help.map(str::to_owned))), false)
             }
         }
+    }
+
+    fn field(
+        &mut self,
+        fields: &BTreeMap<String, Field>,
+        name: &str,
+        safe: bool,
+        span: Span,
+    ) -> (Type, bool) {
+        let names = fields.keys().map(String::as_str);
+        let Some(field) = fields.get(name) else {
+            let message = format!("there is no field `{name}`{}", did_you_mean(name, names.clone()));
+            let finding = Finding::new(Code::UnknownReference, span, message);
+            let names: Vec<_> = names.collect();
+            return (self.report(finding.help(format!("the fields are: {}", names.join(", ")))), false);
+        };
+        if !field.required && !safe {
+            let message = format!("the field `{name}` may be absent");
+            let finding = Finding::new(Code::MaybeNull, span, message);
+            self.report(finding.help(format!("read it as `?.{name}`")));
+        }
+        (field.ty.clone(), !field.required && safe)
     }
 
     pub(super) fn index(&mut self, base: &Expr, index: &Expr, safe: bool, span: Span) -> Type {
