@@ -10,6 +10,7 @@ mod buildah;
 mod checks;
 mod debian;
 mod oci;
+mod run;
 mod sandbox;
 #[cfg(test)]
 mod testing;
@@ -17,3 +18,4 @@ mod testing;
 pub use assemble::Assemble;
 pub use buildah::Buildah;
 pub use debian::Debian;
+pub use run::Run;

@@ -9,10 +9,10 @@ use steps_kit::{Tools, io_failed};
 use vocab::{ActionManifest, ArtifactRef};
 
 use super::args;
-use super::failure::{Doing, explain};
+
 use crate::arch::Arch;
 use crate::oci::{rfc3339, write_layout};
-use crate::sandbox::{Lent, Network, Storage, containers_conf, is_root, registries_conf, wrap};
+use crate::sandbox::{Doing, Lent, Network, Storage, containers_conf, explain, is_root, registries_conf, wrap};
 
 /// Bytes that buildah prints when it is asked for an id.
 const ID_BYTES: usize = 4096;

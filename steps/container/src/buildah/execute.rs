@@ -13,10 +13,10 @@ use vocab::{ActionManifest, Digest, Inputs, Isolation, Outputs};
 use super::args::{self, Build};
 use super::bench::Bench;
 use super::containerfile::{self, Asked};
-use super::failure::{Doing, explain};
+
 use super::inputs::{Lend, Taken, Wanted};
 use super::reference::ImageName;
-use crate::sandbox::{Cgroup, Lent, Network, registries_conf, runtime_script};
+use crate::sandbox::{Cgroup, Doing, Lent, Network, explain, registries_conf, runtime_script};
 
 /// The largest Containerfile that is read, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -83,22 +83,12 @@ impl Action for Buildah {
         let asked = asked_for(&text, &wanted)?;
         let images = from_registries(&asked, &wanted, ctx)?;
 
-        let cgroup = Cgroup::of(ctx);
-        let (sweeper, now) = (cgroup.clone(), ctx.services.clock.now());
-        blocking(move || {
-            sweeper.sweep(now);
-            Ok(())
-        })
-        .await?;
+        let cgroup = Cgroup::enter(ctx).await?;
         let bench = Bench::set_up(ctx, &self.manifest).await?;
         let built = build(ctx, &bench, &wanted, &folder, &text, &images, &cgroup).await;
         // Whatever came of it, nothing of it stays on the worker.
         bench.tear_down().await;
-        blocking(move || {
-            cgroup.remove();
-            Ok(())
-        })
-        .await?;
+        cgroup.leave().await?;
         let layout = built?;
         let image = ctx.services.images.import_layout(&ctx.owner(), &layout).await.map_err(fail)?;
         let digest = image.digest.to_string();

@@ -4,7 +4,6 @@ mod args;
 mod bench;
 mod containerfile;
 mod execute;
-mod failure;
 mod inputs;
 mod manifest;
 mod reference;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::sandbox::{CA_IN_CONTAINER, DNS, Network};
+use crate::sandbox::{DNS, Network};
 
 /// The first user id on the worker that stands for a user of the container, when the factory is root.
 ///
@@ -12,9 +12,6 @@ use crate::sandbox::{CA_IN_CONTAINER, DNS, Network};
 pub(crate) const FIRST_ID: u32 = 0x4000_0000;
 /// How many ids a container has.
 pub(crate) const IDS: u32 = 65_536;
-
-/// Where the step's own files lie in the container. `/dev` is never part of an image.
-pub(crate) const EXCHANGE: &str = "/dev/image-factory";
 
 /// A folder of the worker that the container sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,11 +119,6 @@ pub(crate) fn run(container: &Container<'_>) -> Vec<OsString> {
     args.push(container.image.into());
     args.extend(rest.iter().map(OsString::from));
     args
-}
-
-/// The file of authorities, as a mount.
-pub(crate) fn authorities(source: &Path) -> Mount {
-    Mount { source: source.to_owned(), target: CA_IN_CONTAINER.to_owned(), read_only: true }
 }
 
 #[cfg(test)]

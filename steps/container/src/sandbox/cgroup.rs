@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use engine_ports::StepContext;
+use engine_ports::{ActionError, StepContext};
+use steps_kit::blocking;
 use vocab::{Digest, Timestamp};
 
 const MOUNT: &str = "/sys/fs/cgroup";
@@ -24,9 +25,10 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
-    /// The group of this attempt.
-    pub(crate) fn of(ctx: &StepContext) -> Self {
-        let key = format!("{}/{}", ctx.run, ctx.path);
+    fn of(ctx: &StepContext) -> Self {
+        // The folder tells factories apart that share a machine.
+        let factory = ctx.work.parent().unwrap_or(&ctx.work).display();
+        let key = format!("{factory}/{}/{}", ctx.run, ctx.path);
         Self { step: Digest::of(key).short().to_owned(), attempt: ctx.attempt }
     }
 
@@ -35,22 +37,35 @@ impl Cgroup {
         format!("/{PARENT}/{}-{}", self.step, self.attempt)
     }
 
-    /// Removes groups that earlier attempts left. Blocks for a moment.
-    pub(crate) fn sweep(&self, now: Timestamp) {
-        self.remove_where(|name, made| {
+    /// The group of this attempt, once those of earlier attempts are removed.
+    pub(crate) async fn enter(ctx: &StepContext) -> Result<Self, ActionError> {
+        let (own, now) = (Self::of(ctx), ctx.services.clock.now());
+        blocking(move || {
+            own.sweep(now);
+            Ok(own)
+        })
+        .await
+    }
+
+    /// Removes this attempt's groups, once its tools are gone.
+    pub(crate) async fn leave(self) -> Result<(), ActionError> {
+        blocking(move || {
+            let own = format!("{}-{}", self.step, self.attempt);
+            Self::remove_where(|name, _| name == own);
+            Ok(())
+        })
+        .await
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        Self::remove_where(|name, made| {
             let mine = name.strip_prefix(&self.step).and_then(|rest| rest.strip_prefix('-'));
             let earlier = mine.and_then(|n| n.parse::<u32>().ok()).is_some_and(|n| n < self.attempt);
             earlier || now.since(made) > ABANDONED
         });
     }
 
-    /// Removes this attempt's groups, once its tools are gone. Blocks for a moment.
-    pub(crate) fn remove(&self) {
-        let own = format!("{}-{}", self.step, self.attempt);
-        self.remove_where(|name, _| name == own);
-    }
-
-    fn remove_where(&self, is_to_go: impl Fn(&str, Timestamp) -> bool) {
+    fn remove_where(is_to_go: impl Fn(&str, Timestamp) -> bool) {
         for parent in parents(Path::new(MOUNT)) {
             for (name, folder) in folders(&parent) {
                 if is_to_go(&name, made(&folder)) {

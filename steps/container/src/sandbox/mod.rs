@@ -3,12 +3,14 @@
 
 mod cgroup;
 mod conf;
+mod failure;
 mod lent;
 mod network;
 mod storage;
 
 pub(crate) use cgroup::Cgroup;
 pub(crate) use conf::{containers_conf, registries_conf, runtime_script};
+pub(crate) use failure::{Doing, explain};
 pub(crate) use lent::{CA_IN_CONTAINER, Lent};
 pub(crate) use network::{DNS, Network, is_root, wrap};
 pub(crate) use storage::Storage;

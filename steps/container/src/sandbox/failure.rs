@@ -1,4 +1,4 @@
-//! What buildah means when it fails.
+//! What buildah, podman and skopeo mean when they fail.
 
 use engine_ports::{ActionError, ToolExit};
 use vocab::ErrorClass;

@@ -1,0 +1,264 @@
+//! Doing `container/run@v1`.
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use engine_ports::{Action, ActionError, Fingerprint, StepContext, ToolCommand, ToolExit};
+use steps_kit::{Tools, blocking, inputs, io_failed, materialize, outputs, put_tree};
+use tree::{Modes, Mtime, Owners, PackOptions};
+use vocab::{ActionManifest, Inputs, Outputs, Value};
+
+use super::args::{self, Container, Mount};
+use super::exchange::Exchange;
+use super::inputs::{Start, Taken, Wanted};
+use super::owners;
+use crate::sandbox::{Cgroup, Doing, Lent, Network, Storage, containers_conf, explain, is_root, wrap};
+
+/// Bytes that podman prints when it is asked for an id.
+const ID_BYTES: usize = 4096;
+
+/// `container/run@v1`.
+#[derive(Debug)]
+pub struct Run {
+    manifest: ActionManifest,
+}
+
+impl Run {
+    /// The action.
+    pub fn new() -> Self {
+        Self { manifest: super::manifest::manifest() }
+    }
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Action for Run {
+    fn manifest(&self) -> &ActionManifest {
+        &self.manifest
+    }
+
+    async fn fingerprint(&self, _ctx: &StepContext, given: &Inputs) -> Result<Fingerprint, ActionError> {
+        let wanted = Wanted::try_from(inputs::<Taken>(given.clone())?)?;
+        Ok(match wanted.network {
+            Network::Egress => {
+                Fingerprint::Unknown("with `network: egress`, the command may read anything".to_owned())
+            }
+            Network::None | Network::Host => Fingerprint::Nothing,
+        })
+    }
+
+    async fn execute(&self, ctx: &StepContext, given: Inputs) -> Result<Outputs, ActionError> {
+        let wanted = Wanted::try_from(inputs::<Taken>(given)?)?;
+        let podman = Podman::set_up(ctx, &self.manifest).await?;
+        let cgroup = Cgroup::enter(ctx).await?;
+        let ran = self.run(ctx, &podman, &wanted, &cgroup).await;
+        // Whatever came of it, nothing of it stays on the worker.
+        podman.tear_down().await;
+        cgroup.leave().await?;
+        ran
+    }
+}
+
+impl Run {
+    async fn run(
+        &self,
+        ctx: &StepContext,
+        podman: &Podman<'_>,
+        wanted: &Wanted,
+        cgroup: &Cgroup,
+    ) -> Result<Outputs, ActionError> {
+        let lent = match wanted.network {
+            Network::Egress => Lent::prepare(&ctx.services.settings, &ctx.work).await?,
+            Network::None | Network::Host => Lent::default(),
+        };
+        let (exchange, mounts, collected) = prepare(ctx, wanted, &lent, podman.root).await?;
+        materialize(ctx, &wanted.image, "image").await?;
+        let image = podman.import("image").await?;
+        let argv = match &wanted.start {
+            Start::Image => None,
+            Start::Script(_) => Some(Exchange::script_argv()),
+            Start::Command(command) => Some(command.clone()),
+        };
+        let mut env = lent.in_container;
+        env.extend(wanted.env.clone());
+        env.insert("FACTORY_OUTPUTS".to_owned(), Exchange::outputs_in_container());
+        let container = Container {
+            image: &image,
+            argv: argv.as_deref(),
+            env: &env,
+            mounts: &mounts,
+            network: wanted.network,
+            read_only: wanted.read_only,
+            memory: wanted.memory,
+            cpus: wanted.cpus,
+            pids: wanted.pids,
+            user: wanted.user.as_deref(),
+            workdir: wanted.workdir.as_deref(),
+            cgroup_parent: &cgroup.parent(),
+            root: podman.root,
+        };
+        let exit = podman.run(&container).await?;
+        if !exit.success() {
+            return Err(failed(&exit));
+        }
+        let said = blocking(move || exchange.read()).await?;
+        let tree = match collected {
+            None => Value::Null,
+            Some(folder) => collect(ctx, folder, podman.root, wanted.timestamp).await?,
+        };
+        Ok(outputs([("outputs", Value::Map(said)), ("tree", tree)]))
+    }
+}
+
+/// The folders that the container sees; the last one is what it may fill for the output `tree`.
+async fn prepare(
+    ctx: &StepContext,
+    wanted: &Wanted,
+    lent: &Lent,
+    root: bool,
+) -> Result<(Exchange, Vec<Mount>, Option<PathBuf>), ActionError> {
+    let mut mounts = Vec::new();
+    for (index, (target, tree)) in wanted.mounts.iter().enumerate() {
+        let source = materialize(ctx, tree, &format!("mount-{index}")).await?;
+        mounts.push(Mount { source, target: target.clone(), read_only: true });
+    }
+    let collected = wanted.collect.as_ref().map(|target| (ctx.work.join("collect"), target.clone()));
+    let script = match &wanted.start {
+        Start::Script(script) => Some(script.clone()),
+        Start::Image | Start::Command(_) => None,
+    };
+    let (authorities, folder) = (lent.authorities.clone(), ctx.work.join("exchange"));
+    blocking(move || {
+        let exchange = Exchange::make(folder.clone(), script.as_deref(), authorities.as_deref());
+        let exchange = exchange.map_err(io_failed("make", &folder))?;
+        mounts.push(exchange.mount());
+        if let Some((source, target)) = &collected {
+            make_open(source).map_err(io_failed("make", source))?;
+            mounts.push(Mount { source: source.clone(), target: target.clone(), read_only: false });
+        }
+        if root {
+            for mount in &mounts {
+                owners::enter(&mount.source).map_err(io_failed("change the owners in", &mount.source))?;
+            }
+        }
+        Ok((exchange, mounts, collected.map(|(source, _)| source)))
+    })
+    .await
+}
+
+/// A folder that every user of the container can write to.
+fn make_open(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir(folder)?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777))
+}
+
+async fn collect(ctx: &StepContext, folder: PathBuf, root: bool, timestamp: i64) -> Result<Value, ActionError> {
+    if root {
+        let folder = folder.clone();
+        blocking(move || owners::leave(&folder).map_err(io_failed("change the owners in", &folder))).await?;
+    }
+    let options = PackOptions {
+        mtime: Mtime::Fixed(timestamp),
+        owners: Owners::Keep,
+        modes: Modes::Keep,
+        exclude: Vec::new(),
+    };
+    Ok(put_tree(ctx, folder, options).await?.into())
+}
+
+/// podman's own codes are 125 to 127; every other one is the command's.
+fn failed(exit: &ToolExit) -> ActionError {
+    let tail = exit.stderr_tail.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    match exit.code {
+        Some(125) => explain("podman", Doing::Moving, exit),
+        Some(code @ (126 | 127)) if tail.contains("OCI ") || tail.contains("crun") || tail.contains("runc") => {
+            let what = if code == 127 { "is not in the image" } else { "could not be started" };
+            ActionError::permanent(format!("the command {what}: {tail}"))
+                .help("check `command`, and that the image has `/bin/sh` where `script` is used")
+        }
+        Some(137) => ActionError::permanent("the command was killed (code 137)")
+            .help("most likely it took more than its memory: give the step more `memory`"),
+        Some(code) => ActionError::permanent(format!("the command ended with code {code}: {tail}"))
+            .help("the step's log has all that it said"),
+        None => ActionError::permanent("podman was killed from outside"),
+    }
+}
+
+/// podman in the attempt's work folder.
+struct Podman<'a> {
+    ctx: &'a StepContext,
+    tools: Tools<'a>,
+    storage: Storage,
+    runtime: PathBuf,
+    root: bool,
+}
+
+impl<'a> Podman<'a> {
+    async fn set_up(ctx: &'a StepContext, manifest: &'a ActionManifest) -> Result<Self, ActionError> {
+        let Some(runtime) = ["runc", "crun"].into_iter().find_map(|name| ctx.services.tools.find(name)) else {
+            return Err(ActionError::permanent("neither runc nor crun is on this worker, and container/run needs one")
+                .help("apt-get install runc"));
+        };
+        let conf = ctx.work.join("containers.conf");
+        let text = containers_conf(&runtime.to_string_lossy());
+        tokio::fs::write(&conf, text).await.map_err(io_failed("write", &conf))?;
+        Ok(Self {
+            ctx,
+            tools: Tools::of(ctx, manifest),
+            storage: Storage::below(&ctx.work),
+            runtime,
+            root: is_root(),
+        })
+    }
+
+    fn command(&self) -> ToolCommand {
+        ToolCommand::new("podman", &self.ctx.work)
+            .args(self.storage.flags())
+            .args(args::global(&self.runtime, &self.ctx.work.join("podman-state")))
+            .env("CONTAINERS_CONF", self.ctx.work.join("containers.conf"))
+    }
+
+    /// Takes in the image of the OCI layout `folder`; gives its id.
+    async fn import(&self, folder: &str) -> Result<String, ActionError> {
+        let command = self.command().args(args::import(folder)).capture(ID_BYTES);
+        let exit = self.tools.run_any(self.wrapped(command, Network::None).await?).await?;
+        if !exit.success() {
+            return Err(explain("podman", Doing::Moving, &exit));
+        }
+        // The storage has it now; the space is better used.
+        let layout = self.ctx.work.join(folder);
+        tokio::fs::remove_dir_all(&layout).await.map_err(io_failed("remove", &layout))?;
+        let printed = String::from_utf8_lossy(&exit.stdout);
+        Ok(printed.lines().last().unwrap_or_default().trim().to_owned())
+    }
+
+    async fn run(&self, container: &Container<'_>) -> Result<ToolExit, ActionError> {
+        let command = self.command().args(args::run(container));
+        self.tools.run_any(self.wrapped(command, container.network).await?).await
+    }
+
+    async fn wrapped(&self, command: ToolCommand, network: Network) -> Result<ToolCommand, ActionError> {
+        let folder = self.ctx.work.join("network");
+        tokio::fs::create_dir_all(&folder).await.map_err(io_failed("create", &folder))?;
+        Ok(wrap(command, network, &folder, self.root))
+    }
+
+    /// Removes the storage. Without root, its files belong to ids that only podman's namespace may touch.
+    async fn tear_down(&self) {
+        if self.root {
+            return;
+        }
+        let command = ToolCommand::new("podman", &self.ctx.work)
+            .args(["unshare", "--", "rm", "-rf", "--"])
+            .args(self.storage.folders());
+        if let Err(error) = self.tools.run_any(command).await {
+            tracing::warn!(%error, "the private storage of a container stays in its work folder");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! `container/run@v1`: a command in a container.
+
+mod args;
+mod exchange;
+mod execute;
+mod inputs;
+mod manifest;
+mod outputs;
+mod owners;
+#[cfg(test)]
+mod tests;
+
+pub use execute::Run;
