@@ -65,6 +65,7 @@ pub(crate) async fn run(
     let mut outstanding = Outstanding::default();
     let mut start = start;
     loop {
+        let after_start = matches!(start, Start::Loaded(_));
         let begun = match start {
             Start::New(parts, answer) => match create(&shared, run, *parts, &mut outstanding).await {
                 Ok((id, actor)) => {
@@ -81,7 +82,7 @@ pub(crate) async fn run(
             Start::Load => reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded)),
         };
         let Some(mut actor) = begun else { break };
-        match actor.work(&mut mailbox, &mut outstanding).await {
+        match actor.work(&mut mailbox, &mut outstanding, after_start).await {
             Ok(()) => break,
             Err(broken) => {
                 tracing::warn!(%run, error = %broken, "a run is read anew");
@@ -184,8 +185,9 @@ impl Actor {
         &mut self,
         mailbox: &mut mpsc::Receiver<Message>,
         outstanding: &mut Outstanding,
+        after_start: bool,
     ) -> Result<(), Broken> {
-        self.recover(outstanding)?;
+        self.recover(outstanding, after_start)?;
         loop {
             self.follow()?;
             self.flush(outstanding).await?;
@@ -213,7 +215,10 @@ impl Actor {
     }
 
     /// After a start or a failure: what runs and what must be going on, compared with what this process does.
-    fn recover(&mut self, outstanding: &mut Outstanding) -> Result<(), IllegalTransition> {
+    ///
+    /// An attempt that this process was granted and does not execute is lost. So is, after a start, every other
+    /// worker's: one process holds the data folder, so that it was one of an earlier start.
+    fn recover(&mut self, outstanding: &mut Outstanding, after_start: bool) -> Result<(), IllegalTransition> {
         let running: Vec<_> = self.state.running().collect();
         outstanding.attempts.retain(|token, leash| {
             let held = running.iter().any(|attempt| attempt.token == *token);
@@ -222,8 +227,10 @@ impl Actor {
             }
             held
         });
-        // One process holds the data folder: another worker's attempt is one of an earlier start.
-        for attempt in running.iter().filter(|attempt| !outstanding.attempts.contains_key(&attempt.token)) {
+        let own = self.shared.worker;
+        let lost = |worker| worker == own || after_start;
+        let elsewhere = running.iter().filter(|attempt| !outstanding.attempts.contains_key(&attempt.token));
+        for attempt in elsewhere.filter(|attempt| lost(attempt.worker)) {
             let (path, number, token) = (attempt.path.clone(), attempt.attempt, attempt.token);
             self.record(&Event::AttemptLost { path, attempt: number, token })?;
         }

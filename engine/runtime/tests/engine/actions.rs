@@ -1,0 +1,238 @@
+//! Actions that do as their inputs say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use engine_ports::{
+    Action, ActionError, Begun, EffectRecord, Fingerprint, LogStream, Presence, StepContext, UndoContext,
+    UndoOutcome,
+};
+use serde_json::json;
+use vocab::{
+    ActionManifest, ArtifactKind, Caching, EffectSpec, ErrorClass, Inputs, Isolation, IsolationRule, Outputs,
+    Port, SecretRef, Type, Value,
+};
+
+use crate::outside::Outside;
+
+fn manifest(name: &str) -> ActionManifest {
+    ActionManifest {
+        action: name.parse().unwrap(),
+        summary: "a test".to_owned(),
+        doc: "A test.".to_owned(),
+        inputs: vec![
+            Port::with_default("act", Type::String, "ok", "what to do"),
+            Port::optional("after", Type::Any, "anything"),
+        ],
+        outputs: vec![Port::required("word", Type::String, "what was done")],
+        isolation: IsolationRule::always(Isolation::Internal),
+        caching: Caching::Never,
+        effects: Vec::new(),
+        tools: Vec::new(),
+        example: String::new(),
+    }
+}
+
+fn text<'a>(inputs: &'a Inputs, name: &str) -> &'a str {
+    inputs.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn word(text: &str) -> Outputs {
+    Outputs::from([("word".to_owned(), text.into())])
+}
+
+/// Waits until the attempt must stop.
+async fn until_stopped(ctx: &StepContext) -> ActionError {
+    ctx.cancel.cancelled().await;
+    ActionError::transient("stopped")
+}
+
+pub(crate) fn all(outside: &Arc<Outside>) -> Vec<Arc<dyn Action>> {
+    vec![
+        Arc::new(Plain { manifest: manifest("test/plain@v1"), outside: Arc::clone(outside) }),
+        Arc::new(Make {
+            manifest: ActionManifest {
+                effects: vec![EffectSpec { name: "thing".to_owned(), doc: "a thing".to_owned() }],
+                ..manifest("test/make@v1")
+            },
+            outside: Arc::clone(outside),
+        }),
+        Arc::new(Pure {
+            manifest: ActionManifest {
+                caching: Caching::Auto,
+                outputs: vec![
+                    Port::required("word", Type::String, "what was done"),
+                    Port::required("report", Type::Artifact(ArtifactKind::Report), "a file"),
+                ],
+                ..manifest("test/pure@v1")
+            },
+            outside: Arc::clone(outside),
+        }),
+        Arc::new(Plain {
+            manifest: ActionManifest {
+                isolation: IsolationRule::always(Isolation::None),
+                ..manifest("test/host@v1")
+            },
+            outside: Arc::clone(outside),
+        }),
+    ]
+}
+
+/// No effects, no cache.
+struct Plain {
+    manifest: ActionManifest,
+    outside: Arc<Outside>,
+}
+
+#[async_trait]
+impl Action for Plain {
+    fn manifest(&self) -> &ActionManifest {
+        &self.manifest
+    }
+
+    async fn execute(&self, ctx: &StepContext, inputs: Inputs) -> Result<Outputs, ActionError> {
+        let act = text(&inputs, "act");
+        self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        match act {
+            "fail" => Err(ActionError::permanent("it had to fail").help("do not ask for it")),
+            "flaky" if ctx.attempt < 3 => Err(ActionError::transient("not yet")),
+            "wait" => Err(until_stopped(ctx).await),
+            "wait_once" if ctx.attempt == 1 => Err(until_stopped(ctx).await),
+            "late" if ctx.attempt == 1 => {
+                self.outside.until("go").await;
+                self.outside.note("reports late".to_owned());
+                Ok(word("too late"))
+            }
+            "deaf" => {
+                // Finishes what it does before it looks at the cancel.
+                ctx.cancel.cancelled().await;
+                Ok(word("done all the same"))
+            }
+            "sleep" => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Ok(word("slept"))
+            }
+            "panic" => panic!("a bug in the action"),
+            "wrong" => Ok(Outputs::from([("word".to_owned(), 1.into())])),
+            "fill" => {
+                std::fs::write(ctx.work.join("big"), vec![1; 4 << 20]).unwrap();
+                Err(until_stopped(ctx).await)
+            }
+            "secret" => {
+                let name = SecretRef("deploy".to_owned());
+                let secret = ctx.services.secrets.get(&ctx.tenant, &name).await.unwrap();
+                ctx.log.line(LogStream::Stdout, &format!("the secret is {}", secret.expose()));
+                Err(ActionError::permanent(format!("cannot log in with {}", secret.expose())))
+            }
+            "folder" => {
+                let empty = std::fs::read_dir(&ctx.work).unwrap().count() == 0;
+                std::fs::write(ctx.work.join("left"), "x").unwrap();
+                self.outside.note(format!("folder {} empty {empty}", ctx.work.display()));
+                Ok(word("used"))
+            }
+            other => Ok(word(other)),
+        }
+    }
+}
+
+/// Makes a thing outside, named after its run and step.
+struct Make {
+    manifest: ActionManifest,
+    outside: Arc<Outside>,
+}
+
+#[async_trait]
+impl Action for Make {
+    fn manifest(&self) -> &ActionManifest {
+        &self.manifest
+    }
+
+    async fn execute(&self, ctx: &StepContext, inputs: Inputs) -> Result<Outputs, ActionError> {
+        let act = text(&inputs, "act");
+        let thing = ctx.path.to_string();
+        self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        if act == "undeclared" {
+            let refused = ctx.begin("other", json!({})).await.err().unwrap();
+            return Err(refused.into());
+        }
+        if act == "late" && ctx.attempt == 1 {
+            self.outside.until("go").await;
+            let refused = ctx.begin("thing", json!({ "thing": thing, "act": act })).await.err();
+            self.outside.note(format!("begin refused: {}", refused.is_some()));
+            return Err(ActionError::transient("too late"));
+        }
+        match ctx.begin("thing", json!({ "thing": thing, "act": act })).await? {
+            Begun::Made(record) => self.outside.note(format!("adopted {}", record.handle.unwrap())),
+            Begun::Fresh(guard) => {
+                if act == "vanish" && ctx.attempt == 1 {
+                    // Made, and the attempt ends before it can say so.
+                    self.outside.make(&thing);
+                    return Err(ActionError::transient("cut off"));
+                }
+                if act == "forget" && ctx.attempt == 1 {
+                    return Err(ActionError::transient("cut off before it was made"));
+                }
+                self.outside.make(&thing);
+                guard.made(json!(thing)).await?;
+            }
+        }
+        match act {
+            "then_fail" => Err(ActionError::permanent("failed after it was made")),
+            "then_wait" => Err(until_stopped(ctx).await),
+            _ => Ok(word(&thing)),
+        }
+    }
+
+    async fn probe(&self, _: &UndoContext, intent: &EffectRecord) -> Result<Presence, ActionError> {
+        let thing = intent.intent["thing"].as_str().unwrap();
+        self.outside.note(format!("probed {thing}"));
+        Ok(if self.outside.has(thing) { Presence::Present(json!(thing)) } else { Presence::Absent })
+    }
+
+    async fn compensate(&self, _: &UndoContext, effect: &EffectRecord) -> Result<UndoOutcome, ActionError> {
+        let thing = effect.intent["thing"].as_str().unwrap();
+        match effect.intent["act"].as_str().unwrap() {
+            "sticky" => {
+                self.outside.note(format!("could not unmake {thing}"));
+                Err(ActionError::new(ErrorClass::Permanent, "it is glued on").help("use a hammer"))
+            }
+            _ => {
+                self.outside.unmake(thing);
+                Ok(UndoOutcome::Undone)
+            }
+        }
+    }
+}
+
+/// Pure, cached, with an artifact.
+struct Pure {
+    manifest: ActionManifest,
+    outside: Arc<Outside>,
+}
+
+#[async_trait]
+impl Action for Pure {
+    fn manifest(&self) -> &ActionManifest {
+        &self.manifest
+    }
+
+    async fn fingerprint(&self, _: &StepContext, inputs: &Inputs) -> Result<Fingerprint, ActionError> {
+        Ok(match text(inputs, "act") {
+            "unknown" => Fingerprint::Unknown("nobody knows what it reads".to_owned()),
+            _ => Fingerprint::Nothing,
+        })
+    }
+
+    async fn execute(&self, ctx: &StepContext, inputs: Inputs) -> Result<Outputs, ActionError> {
+        self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        let file = ctx.work.join("report");
+        std::fs::write(&file, text(&inputs, "act")).unwrap();
+        let artifacts = &ctx.services.artifacts;
+        let report = artifacts.put_file(&ctx.owner(), ArtifactKind::Report, &file).await;
+        let report = report.map_err(|error| ActionError::transient(error.to_string()))?;
+        let mut outputs = word("computed");
+        outputs.insert("report".to_owned(), report.into());
+        Ok(outputs)
+    }
+}

@@ -1,0 +1,82 @@
+//! Outputs are served from the cache only while everything about them holds.
+
+use engine_ports::{HoldOwner, RunStore as _};
+use serde_json::json;
+use vocab::{Digest, RunStatus};
+
+use crate::world::{BOTH, On, World};
+
+fn pure(act: &str) -> String {
+    format!("steps:\n  a:\n    uses: test/pure@v1\n    with: {{ act: {act} }}\n")
+}
+
+#[tokio::test]
+async fn the_second_run_takes_the_outputs_of_the_first() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let engine = world.start().await;
+        let first = world.run(&engine, &pure("x")).await;
+        let second = world.run(&engine, &pure("x")).await;
+        let (one, two) = (world.step(first.id, "a").await, world.step(second.id, "a").await);
+        assert_eq!((one.cached, two.cached), (false, true));
+        assert_eq!(one.outputs, two.outputs);
+        assert_eq!(world.outside.count("ran a 1"), 1);
+        let log = world.log(&engine, second.id, "a", 1).await;
+        assert!(log[0].starts_with("cache: hit"), "{log:?}");
+        // Both runs and the entry keep the artifact.
+        let owners = world.artifacts.owners(&Digest::of("x"));
+        assert!(owners.contains(&HoldOwner::Run(first.id)) && owners.contains(&HoldOwner::Run(second.id)));
+        assert!(owners.iter().any(|owner| matches!(owner, HoldOwner::Memo(_))));
+        // Other inputs are another matter.
+        let third = world.run(&engine, &pure("y")).await;
+        assert!(!world.step(third.id, "a").await.cached);
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hit_whose_artifact_is_gone_is_a_miss() {
+    let world = World::new(On::Sqlite).await;
+    let engine = world.start().await;
+    world.run(&engine, &pure("x")).await;
+    world.artifacts.lose_all();
+    let second = world.run(&engine, &pure("x")).await;
+    assert!(!world.step(second.id, "a").await.cached);
+    assert_eq!(world.outside.count("ran a 1"), 2);
+    let log = world.log(&engine, second.id, "a", 1).await;
+    assert!(log[0].contains("is gone"), "{log:?}");
+    // The useless entry made room for the new one.
+    let third = world.run(&engine, &pure("x")).await;
+    assert!(world.step(third.id, "a").await.cached);
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_fingerprinted_is_not_served_to_a_schedule() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    world.run(&engine, &pure("unknown")).await;
+    let served = world.run(&engine, &pure("unknown")).await;
+    assert!(world.step(served.id, "a").await.cached);
+    let mut submission = world.submission(&pure("unknown"));
+    submission.trigger = json!({ "kind": "schedule" });
+    let run = engine.submit(submission).await.unwrap();
+    let row = world.end(&engine, run).await;
+    assert_eq!(row.status, RunStatus::Succeeded);
+    assert!(!world.step(run, "a").await.cached);
+    assert_eq!(world.outside.count("ran a 1"), 2);
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn a_step_that_says_never_is_never_served() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    let steps = "steps:\n  a:\n    uses: test/pure@v1\n    cache: never\n";
+    for _ in 0..2 {
+        let row = world.run(&engine, steps).await;
+        assert!(!world.step(row.id, "a").await.cached);
+    }
+    assert!(world.store.leases().await.unwrap().is_empty());
+    world.close(engine).await;
+}

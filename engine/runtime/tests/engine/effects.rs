@@ -1,0 +1,157 @@
+//! What actions make outside is kept when a run succeeds, and undone when it does not.
+
+use engine_runtime::LogName;
+use futures::TryStreamExt as _;
+use vocab::{Compensation, EffectState, RunStatus};
+
+use crate::world::{BOTH, On, World};
+
+pub(crate) const MAKE_AND_FAIL: &str = "steps:
+  a:
+    uses: test/make@v1
+  b:
+    uses: test/make@v1
+    needs: [a]
+  c:
+    uses: test/plain@v1
+    needs: [b]
+    with: { act: fail }
+";
+pub(crate) const MAKE: &str = "steps:
+  a:
+    uses: test/make@v1
+  b:
+    uses: test/make@v1
+    needs: [a]
+  c:
+    uses: test/plain@v1
+    needs: [b]
+";
+
+fn make(act: &str) -> String {
+    format!(
+        "steps:
+  a:
+    uses: test/make@v1
+    with: {{ act: {act} }}
+    retry: {{ attempts: 3, backoff: {{ initial: 10ms }} }}
+"
+    )
+}
+
+#[tokio::test]
+async fn effects_of_a_failed_run_are_undone_in_reverse_order() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let engine = world.start().await;
+        let row = world.run(&engine, MAKE_AND_FAIL).await;
+        assert_eq!((row.status, row.compensation), (RunStatus::Failed, Compensation::Complete));
+        assert_eq!(
+            world.outside.events(),
+            ["ran a 1", "made a", "ran b 1", "made b", "ran c 1", "unmade b", "unmade a"]
+        );
+        let states: Vec<_> = world.effects(row.id).await.iter().map(|effect| effect.state).collect();
+        assert_eq!(states, [EffectState::Undone, EffectState::Undone]);
+        let name = LogName::Undo { run: row.id, path: "b".parse().unwrap(), effect: "thing".into() };
+        let log: Vec<_> = engine.logs().follow(name, 0).try_collect().await.unwrap();
+        assert!(log.iter().any(|line| line.entry.text.starts_with("undo `")), "{log:?}");
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
+async fn effects_of_a_successful_run_stay() {
+    let world = World::new(On::Sqlite).await;
+    let engine = world.start().await;
+    let row = world.run(&engine, MAKE).await;
+    assert_eq!((row.status, row.compensation), (RunStatus::Succeeded, Compensation::NotNeeded));
+    assert_eq!(world.outside.things(), ["a", "b"]);
+    assert!(world.effects(row.id).await.iter().all(|effect| effect.state == EffectState::Released));
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn an_effect_is_durable_as_intent_before_it_exists() {
+    let world = World::new(On::Sqlite).await;
+    let engine = world.start().await;
+    let row = world.run(&engine, MAKE).await;
+    let events = world.events(row.id).await;
+    let kinds: Vec<_> =
+        events.iter().filter(|kind| kind.starts_with("effect_")).map(String::as_str).collect();
+    assert_eq!(kinds, ["effect_intended", "effect_made", "effect_intended", "effect_made"]);
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn the_next_attempt_adopts_what_an_earlier_one_made_without_saying_so() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let engine = world.start().await;
+        let row = world.run(&engine, &make("vanish")).await;
+        assert_eq!(row.status, RunStatus::Succeeded, "{:?}", row.error);
+        assert_eq!(world.outside.events(), ["ran a 1", "made a", "probed a", "ran a 2", "adopted \"a\""]);
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
+async fn an_intent_that_came_to_nothing_is_begun_anew() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    let row = world.run(&engine, &make("forget")).await;
+    assert_eq!(row.status, RunStatus::Succeeded, "{:?}", row.error);
+    assert_eq!(world.outside.events(), ["ran a 1", "probed a", "ran a 2", "made a"]);
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_is_stuck_and_can_be_tried_again() {
+    let mut world = World::new(On::Sqlite).await;
+    world.limits.undo_attempts = 1;
+    let engine = world.start().await;
+    let steps = "steps:
+  a:
+    uses: test/make@v1
+    with: { act: sticky }
+  b:
+    uses: test/plain@v1
+    needs: [a]
+    with: { act: fail }
+";
+    let row = world.run(&engine, steps).await;
+    assert_eq!((row.status, row.compensation), (RunStatus::Failed, Compensation::Stuck));
+    assert_eq!(world.effects(row.id).await[0].state, EffectState::Stuck);
+    assert_eq!(engine.retry_undo(&row.tenant, row.id, "somebody").await.unwrap(), 1);
+    while world.outside.count("could not unmake a") < 2 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn an_effect_that_was_never_declared_is_refused() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    let row = world.run(&engine, &make("undeclared")).await;
+    assert_eq!(row.status, RunStatus::Failed);
+    let error = world.step(row.id, "a").await.error.unwrap();
+    assert!(error["message"].as_str().unwrap().contains("declares no effect"), "{error}");
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn effects_of_a_cancelled_attempt_are_undone() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let engine = world.start().await;
+        let submission = world.submission(&make("then_wait"));
+        let tenant = submission.tenant.clone();
+        let run = engine.submit(submission).await.unwrap();
+        world.sees("made a").await;
+        engine.cancel(&tenant, run, "somebody", None).await.unwrap();
+        let row = world.end(&engine, run).await;
+        assert_eq!((row.status, row.compensation), (RunStatus::Cancelled, Compensation::Complete));
+        assert!(world.outside.things().is_empty());
+        world.close(engine).await;
+    }
+}

@@ -1,0 +1,162 @@
+//! A store that fails when a test says so.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use engine_ports::{
+    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
+    StepRow, StoreError,
+};
+use serde_json::Value as Json;
+use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
+
+/// What happens at a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The process dies before it: nothing is written, now or later.
+    DieBefore,
+    /// The process dies after it: it is written, and nothing later.
+    DieAfter,
+    /// It fails, and nothing is written.
+    FailBefore,
+    /// It is written, and the caller sees a failure.
+    FailAfter,
+}
+
+pub(crate) struct Faulty {
+    inner: Arc<dyn RunStore>,
+    writes: AtomicUsize,
+    plan: Mutex<Option<(usize, Fault)>>,
+    dead: Mutex<bool>,
+}
+
+impl Faulty {
+    pub(crate) fn new(inner: Arc<dyn RunStore>) -> Self {
+        Self { inner, writes: AtomicUsize::new(0), plan: Mutex::new(None), dead: Mutex::new(false) }
+    }
+
+    /// Writes so far.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
+    /// The write number `at` (from 1, from now on) meets `fault`.
+    pub(crate) fn plan(&self, at: usize, fault: Fault) {
+        *self.plan.lock().unwrap() = Some((self.writes() + at, fault));
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        *self.dead.lock().unwrap()
+    }
+
+    /// The process is started again.
+    pub(crate) fn revive(&self) {
+        *self.plan.lock().unwrap() = None;
+        *self.dead.lock().unwrap() = false;
+    }
+
+    fn alive(&self) -> Result<(), StoreError> {
+        if self.is_dead() { Err(StoreError::Closed) } else { Ok(()) }
+    }
+
+    async fn write<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        self.alive()?;
+        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        let fault = self.plan.lock().unwrap().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        let failed = || StoreError::Database("the disk hiccups".to_owned());
+        match fault {
+            None => work.await,
+            Some(Fault::FailBefore) => Err(failed()),
+            Some(Fault::FailAfter) => work.await.and_then(|_| Err(failed())),
+            Some(Fault::DieBefore) => {
+                *self.dead.lock().unwrap() = true;
+                Err(StoreError::Closed)
+            }
+            Some(Fault::DieAfter) => {
+                let _ = work.await;
+                *self.dead.lock().unwrap() = true;
+                Err(StoreError::Closed)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl RunStore for Faulty {
+    async fn create(&self, run: NewRun) -> Result<RunId, StoreError> {
+        self.write(self.inner.create(run)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.write(self.inner.commit(commit)).await
+    }
+
+    async fn events(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<EventRecord>, StoreError> {
+        self.alive()?;
+        self.inner.events(run, after, limit).await
+    }
+
+    async fn plan(&self, digest: &Digest) -> Result<Json, StoreError> {
+        self.alive()?;
+        self.inner.plan(digest).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<RunId>, StoreError> {
+        self.alive()?;
+        self.inner.unfinished().await
+    }
+
+    async fn run(&self, tenant: &TenantName, run: RunId) -> Result<Option<RunRow>, StoreError> {
+        self.inner.run(tenant, run).await
+    }
+
+    async fn run_any_tenant(&self, run: RunId) -> Result<Option<RunRow>, StoreError> {
+        self.alive()?;
+        self.inner.run_any_tenant(run).await
+    }
+
+    async fn runs(
+        &self,
+        tenant: &TenantName,
+        filter: RunFilter,
+        limit: u32,
+    ) -> Result<Page<RunRow>, StoreError> {
+        self.inner.runs(tenant, filter, limit).await
+    }
+
+    async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError> {
+        self.inner.steps(run).await
+    }
+
+    async fn effects(&self, run: RunId) -> Result<Vec<EffectRecord>, StoreError> {
+        self.inner.effects(run).await
+    }
+
+    async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
+        self.inner.leases().await
+    }
+
+    async fn renew(
+        &self,
+        worker: WorkerId,
+        until: Timestamp,
+    ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError> {
+        self.alive()?;
+        self.inner.renew(worker, until).await
+    }
+
+    async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {
+        self.alive()?;
+        self.inner.memo(key).await
+    }
+
+    async fn forget_memo(&self, key: &MemoKey) -> Result<(), StoreError> {
+        self.alive()?;
+        self.inner.forget_memo(key).await
+    }
+}

@@ -1,0 +1,42 @@
+//! An attempt that lost its lease changes nothing any more.
+
+use engine_ports::RunStore as _;
+use vocab::RunStatus;
+
+use crate::world::{BOTH, World};
+
+/// Two engines on one store: the second takes over while the first still executes attempt 1.
+async fn taken_over(steps: &str, late: &str) {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let slow = world.start().await;
+        let run = world.submit(&slow, steps).await;
+        world.sees("ran a 1").await;
+        let fresh = world.start().await;
+        let row = world.end(&fresh, run).await;
+        assert_eq!(row.status, RunStatus::Succeeded, "{:?}", row.error);
+        let before = world.store.events(run, 0, 1000).await.unwrap();
+        world.outside.note("go".to_owned());
+        world.sees(late).await;
+        slow.shutdown().await;
+        assert_eq!(
+            world.store.events(run, 0, 1000).await.unwrap(),
+            before,
+            "the late attempt changed the run"
+        );
+        assert_eq!(world.step(run, "a").await.attempts, 2);
+        drop(slow);
+        world.close(fresh).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stale_worker_cannot_report() {
+    taken_over("steps:\n  a:\n    uses: test/plain@v1\n    with: { act: late }\n", "reports late").await;
+}
+
+#[tokio::test]
+async fn a_stale_worker_cannot_begin_an_effect() {
+    taken_over("steps:\n  a:\n    uses: test/make@v1\n    with: { act: late }\n", "begin refused: true")
+        .await;
+}

@@ -1,0 +1,15 @@
+//! The engine as a whole, on the memory store and on SQLite, with small actions that write down what they did.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod actions;
+mod bounds;
+mod cache;
+mod crashes;
+mod effects;
+mod faults;
+mod leases;
+mod outside;
+mod runs;
+mod shutdown;
+mod world;

@@ -1,0 +1,223 @@
+//! The world outside of the engine: what actions did to it, written down by themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use engine_ports::{
+    ArtifactError, ArtifactStore, ByteStream, Expect, HoldOwner, ImageError, ImageManifest, ImageStore,
+    Moved, Pushed, Repository, SecretError, SecretStore, SecretText, StepLog, ToolCommand, ToolError,
+    ToolExit, ToolRunner,
+};
+use tokio::io::AsyncReadExt as _;
+use tokio_util::sync::CancellationToken;
+use vocab::{ArtifactKind, ArtifactRef, Digest, SecretRef, TenantName};
+
+/// What happened, in order, and what is there.
+#[derive(Default)]
+pub(crate) struct Outside {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    events: Vec<String>,
+    things: BTreeSet<String>,
+}
+
+impl Outside {
+    pub(crate) fn note(&self, event: String) {
+        self.state.lock().unwrap().events.push(event);
+    }
+
+    pub(crate) fn make(&self, thing: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.things.insert(thing.to_owned());
+        state.events.push(format!("made {thing}"));
+    }
+
+    pub(crate) fn unmake(&self, thing: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.things.remove(thing);
+        state.events.push(format!("unmade {thing}"));
+    }
+
+    pub(crate) fn has(&self, thing: &str) -> bool {
+        self.state.lock().unwrap().things.contains(thing)
+    }
+
+    pub(crate) fn things(&self) -> Vec<String> {
+        self.state.lock().unwrap().things.iter().cloned().collect()
+    }
+
+    pub(crate) fn events(&self) -> Vec<String> {
+        self.state.lock().unwrap().events.clone()
+    }
+
+    /// Waits until `event` was noted.
+    pub(crate) async fn until(&self, event: &str) {
+        for _ in 0..3000 {
+            if self.count(event) > 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("`{event}` never happened: {:#?}", self.events());
+    }
+
+    pub(crate) fn count(&self, event: &str) -> usize {
+        self.events().iter().filter(|seen| *seen == event).count()
+    }
+}
+
+/// A content store in memory.
+#[derive(Default)]
+pub(crate) struct MemoryArtifacts {
+    content: Mutex<BTreeMap<Digest, (Vec<u8>, BTreeSet<HoldOwner>)>>,
+}
+
+impl MemoryArtifacts {
+    /// Loses everything, as a broken disk would.
+    pub(crate) fn lose_all(&self) {
+        self.content.lock().unwrap().clear();
+    }
+
+    pub(crate) fn owners(&self, digest: &Digest) -> Vec<HoldOwner> {
+        let content = self.content.lock().unwrap();
+        content.get(digest).map(|(_, owners)| owners.iter().cloned().collect()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl ArtifactStore for MemoryArtifacts {
+    async fn put_file(
+        &self,
+        owner: &HoldOwner,
+        kind: ArtifactKind,
+        path: &Path,
+    ) -> Result<ArtifactRef, ArtifactError> {
+        let bytes = std::fs::read(path).map_err(|error| ArtifactError::Io(error.to_string()))?;
+        self.put_stream(owner, kind, Box::pin(std::io::Cursor::new(bytes))).await
+    }
+
+    async fn put_stream(
+        &self,
+        owner: &HoldOwner,
+        kind: ArtifactKind,
+        mut stream: ByteStream,
+    ) -> Result<ArtifactRef, ArtifactError> {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.map_err(|error| ArtifactError::Io(error.to_string()))?;
+        let (digest, size) = (Digest::of(&bytes), bytes.len() as u64);
+        let mut content = self.content.lock().unwrap();
+        content.entry(digest.clone()).or_insert_with(|| (bytes, BTreeSet::new())).1.insert(owner.clone());
+        Ok(ArtifactRef { kind, digest, size })
+    }
+
+    async fn open(&self, artifact: &ArtifactRef) -> Result<ByteStream, ArtifactError> {
+        let content = self.content.lock().unwrap();
+        let found = content.get(&artifact.digest).ok_or(ArtifactError::Missing(artifact.digest.clone()))?;
+        Ok(Box::pin(std::io::Cursor::new(found.0.clone())))
+    }
+
+    async fn materialize(&self, _: &ArtifactRef, _: &Path) -> Result<(), ArtifactError> {
+        Err(ArtifactError::Io("not in these tests".to_owned()))
+    }
+
+    async fn hold(&self, owner: &HoldOwner, artifact: &ArtifactRef) -> Result<(), ArtifactError> {
+        let mut content = self.content.lock().unwrap();
+        let found =
+            content.get_mut(&artifact.digest).ok_or(ArtifactError::Missing(artifact.digest.clone()))?;
+        found.1.insert(owner.clone());
+        Ok(())
+    }
+
+    async fn release(&self, owner: &HoldOwner) -> Result<(), ArtifactError> {
+        for (_, owners) in self.content.lock().unwrap().values_mut() {
+            owners.remove(owner);
+        }
+        Ok(())
+    }
+}
+
+/// Images and tools play no part here.
+pub(crate) struct Nothing;
+
+fn no_images<T>() -> Result<T, ImageError> {
+    Err(ImageError::Io("no images in these tests".to_owned()))
+}
+
+#[async_trait]
+impl ImageStore for Nothing {
+    async fn import_layout(&self, _: &HoldOwner, _: &Path) -> Result<ArtifactRef, ImageError> {
+        no_images()
+    }
+
+    async fn put_blob(&self, _: &HoldOwner, _: ByteStream) -> Result<(Digest, u64), ImageError> {
+        no_images()
+    }
+
+    async fn put_manifest(&self, _: &HoldOwner, _: ImageManifest) -> Result<ArtifactRef, ImageError> {
+        no_images()
+    }
+
+    async fn manifest(&self, _: &Digest) -> Result<ImageManifest, ImageError> {
+        no_images()
+    }
+
+    async fn open_blob(&self, _: &Digest) -> Result<ByteStream, ImageError> {
+        no_images()
+    }
+
+    async fn push(&self, _: &Repository, _: &ArtifactRef) -> Result<Pushed, ImageError> {
+        no_images()
+    }
+
+    async fn unpublish(&self, _: &Repository, _: &Digest) -> Result<(), ImageError> {
+        no_images()
+    }
+
+    async fn resolve(&self, _: &Repository, _: &str) -> Result<Option<ArtifactRef>, ImageError> {
+        no_images()
+    }
+
+    async fn move_tag(
+        &self,
+        _: &Repository,
+        _: &str,
+        _: Expect,
+        _: Option<&Digest>,
+        _: &str,
+    ) -> Result<Moved, ImageError> {
+        no_images()
+    }
+}
+
+#[async_trait]
+impl ToolRunner for Nothing {
+    async fn run(
+        &self,
+        command: ToolCommand,
+        _: &dyn StepLog,
+        _: &CancellationToken,
+    ) -> Result<ToolExit, ToolError> {
+        Err(ToolError::NotFound(command.program))
+    }
+
+    fn find(&self, _: &str) -> Option<std::path::PathBuf> {
+        None
+    }
+}
+
+/// Every secret of these tests has the same text.
+pub(crate) struct OneSecret;
+
+pub(crate) const SECRET: &str = "correct horse battery";
+
+#[async_trait]
+impl SecretStore for OneSecret {
+    async fn get(&self, _: &TenantName, _: &SecretRef) -> Result<SecretText, SecretError> {
+        Ok(SecretText::new(SECRET.to_owned()))
+    }
+}

@@ -1,0 +1,179 @@
+//! A data folder, its stores, and engines that start and stop over them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_ports::{EffectRecord, RunRow, RunStore, Services, StepRow, StepSettings};
+use engine_runtime::{
+    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogName, Logs, Submission, SystemClock,
+    SystemIds,
+};
+use engine_stores::{MemoryRunStore, SqliteRunStore};
+use futures::TryStreamExt as _;
+use lang::{Catalogue, CompileOptions, SourceFile, Trust, Workflow, compile};
+use migrations::{Database, Options, Schema};
+use serde_json::json;
+use tempfile::TempDir;
+use vocab::{Inputs, Limits, RunId, StepStatus, TenantName, WorkerId};
+
+use crate::actions;
+use crate::faults::Faulty;
+use crate::outside::{MemoryArtifacts, Nothing, OneSecret, Outside};
+
+pub(crate) struct World {
+    pub(crate) home: TempDir,
+    pub(crate) store: Arc<Faulty>,
+    pub(crate) outside: Arc<Outside>,
+    pub(crate) artifacts: Arc<MemoryArtifacts>,
+    pub(crate) limits: Limits,
+    pub(crate) trust_host: bool,
+    database: Option<Database>,
+}
+
+/// Which store a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    Memory,
+    Sqlite,
+}
+
+pub(crate) const BOTH: [On; 2] = [On::Memory, On::Sqlite];
+
+impl World {
+    pub(crate) async fn new(on: On) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut database = None;
+        let store: Arc<dyn RunStore> = match on {
+            On::Memory => Arc::new(MemoryRunStore::new()),
+            On::Sqlite => {
+                let path = home.path().join("engine.db");
+                let opened = Database::open(path, Schema::Engine, Options::default()).await.unwrap();
+                database = Some(opened.clone());
+                Arc::new(SqliteRunStore::new(opened))
+            }
+        };
+        Self {
+            home,
+            store: Arc::new(Faulty::new(store)),
+            outside: Arc::default(),
+            artifacts: Arc::default(),
+            limits: Limits { free_bytes: 0, grace_seconds: 1, drain_seconds: 5, ..Limits::default() },
+            trust_host: false,
+            database,
+        }
+    }
+
+    pub(crate) fn actions(&self) -> ActionSet {
+        ActionSet::new(actions::all(&self.outside)).unwrap()
+    }
+
+    pub(crate) async fn start(&self) -> Engine {
+        let clock = Arc::new(SystemClock::new());
+        let ids = SystemIds::new();
+        let worker = WorkerId::generate(&ids);
+        let services = Services {
+            artifacts: self.artifacts.clone(),
+            images: Arc::new(Nothing),
+            secrets: Arc::new(OneSecret),
+            tools: Arc::new(Nothing),
+            clock: clock.clone(),
+            limits: self.limits.clone(),
+            settings: StepSettings::default(),
+        };
+        let parts = EngineParts {
+            store: self.store.clone(),
+            services: Arc::new(services),
+            actions: self.actions(),
+            clock: clock.clone(),
+            ids: Arc::new(ids),
+            bus: Arc::new(InProcessBus::new(1024)),
+            logs: Logs::open(self.home.path().join("logs"), &self.limits, clock).unwrap(),
+            dirs: EngineDirs::below(self.home.path()),
+            limits: self.limits.clone(),
+            worker,
+        };
+        Engine::start(parts).await.unwrap()
+    }
+
+    pub(crate) fn workflow(&self, steps: &str) -> Workflow {
+        let text = format!(
+            "apiVersion: imagefactory/v1\nkind: Workflow\nmetadata:\n  name: test\non:\n  manual: {{}}\n{steps}"
+        );
+        let catalogue = Catalogue::new(self.actions().manifests().cloned());
+        let options = CompileOptions { limits: Limits::default(), trust: Trust::Host };
+        let compiled = compile(&SourceFile::new("test.yaml", text), &catalogue, &options);
+        compiled.workflow.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics))
+    }
+
+    pub(crate) fn submission(&self, steps: &str) -> Submission {
+        Submission {
+            tenant: TenantName::default_tenant(),
+            project: None,
+            workflow: self.workflow(steps),
+            inputs: Inputs::new(),
+            trigger: json!({ "kind": "manual" }),
+            source: None,
+            trust_host: self.trust_host,
+            origin: None,
+        }
+    }
+
+    pub(crate) async fn submit(&self, engine: &Engine, steps: &str) -> RunId {
+        engine.submit(self.submission(steps)).await.unwrap()
+    }
+
+    /// A run from its submission to its end.
+    pub(crate) async fn run(&self, engine: &Engine, steps: &str) -> RunRow {
+        let run = self.submit(engine, steps).await;
+        self.end(engine, run).await
+    }
+
+    pub(crate) async fn end(&self, engine: &Engine, run: RunId) -> RunRow {
+        match tokio::time::timeout(Duration::from_secs(30), engine.wait(run)).await {
+            Ok(row) => row.unwrap(),
+            Err(_) => panic!("run {run} does not end: {:#?}", self.step_words(run).await),
+        }
+    }
+
+    pub(crate) async fn steps(&self, run: RunId) -> Vec<StepRow> {
+        self.store.steps(run).await.unwrap()
+    }
+
+    pub(crate) async fn step(&self, run: RunId, path: &str) -> StepRow {
+        let path = path.parse().unwrap();
+        self.steps(run).await.into_iter().find(|step| step.path == path).unwrap()
+    }
+
+    pub(crate) async fn step_words(&self, run: RunId) -> Vec<(String, StepStatus)> {
+        self.steps(run).await.into_iter().map(|step| (step.path.to_string(), step.status)).collect()
+    }
+
+    pub(crate) async fn effects(&self, run: RunId) -> Vec<EffectRecord> {
+        self.store.effects(run).await.unwrap()
+    }
+
+    /// Kinds of the run's events, in order.
+    pub(crate) async fn events(&self, run: RunId) -> Vec<String> {
+        let events = self.store.events(run, 0, 10_000).await.unwrap();
+        events.into_iter().map(|event| event.kind).collect()
+    }
+
+    pub(crate) async fn log(&self, engine: &Engine, run: RunId, path: &str, attempt: u32) -> Vec<String> {
+        let name = LogName::Attempt { run, path: path.parse().unwrap(), attempt };
+        let lines: Vec<_> = engine.logs().follow(name, 0).try_collect().await.unwrap();
+        lines.into_iter().map(|line| line.entry.text).collect()
+    }
+
+    /// Waits until the outside has seen `event`.
+    pub(crate) async fn sees(&self, event: &str) {
+        self.outside.until(event).await;
+    }
+
+    pub(crate) async fn close(self, engine: Engine) {
+        engine.shutdown().await;
+        drop(engine);
+        if let Some(database) = &self.database {
+            database.close().await;
+        }
+    }
+}
