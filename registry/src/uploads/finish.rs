@@ -17,7 +17,7 @@ use crate::model::RepositoryName;
 impl Uploads {
     /// Turns what the session holds into a blob of its repository. `sink` is what appending the last bytes gave.
     ///
-    /// The session ends either way, except that a sink which someone else took keeps it.
+    /// The session ends either way: what has another digest than it was sent for is of no use to anybody.
     ///
     /// # Errors
     /// [`Error::DigestMismatch`]; nothing stays then.

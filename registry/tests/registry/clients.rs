@@ -173,6 +173,32 @@ async fn an_image_is_pushed_copied_and_listed_by_crane() {
     assert_eq!(digest_at(&server, "acme/app", "latest").await, None);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_is_signed_and_verified_by_cosign() {
+    let Some(cosign) = tool("cosign", "an_image_is_signed_and_verified_by_cosign") else { return };
+    let server = Server::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let digest = publish(&server, "acme/app", "by cosign").await;
+    let address = server.address.to_string();
+    let cosign = |arguments: &[&str]| {
+        let mut command = cosign.command();
+        command.args(arguments).env("DOCKER_CONFIG", folder.path()).env("HOME", folder.path());
+        command.env("COSIGN_PASSWORD", "").current_dir(folder.path());
+        command
+    };
+    run(cosign(&["generate-key-pair"])).await;
+    run(cosign(&["login", "-u", "admin", "-p", "secret", &address])).await;
+    let reference = format!("{address}/acme/app@{digest}");
+    let open = "--allow-insecure-registry";
+    run(cosign(&["sign", "--yes", "--key", "cosign.key", "--tlog-upload=false", open, &reference])).await;
+    run(cosign(&["verify", "--key", "cosign.pub", "--insecure-ignore-tlog", open, &reference])).await;
+    let unsigned = publish(&server, "acme/web", "unsigned").await;
+    let reference = format!("{address}/acme/web@{unsigned}");
+    let refused =
+        cosign(&["verify", "--key", "cosign.pub", "--insecure-ignore-tlog", open, &reference]).output();
+    assert!(!refused.unwrap().status.success());
+}
+
 /// A daemon of our own, which goes with us.
 struct Daemon {
     child: std::process::Child,
