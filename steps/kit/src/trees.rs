@@ -5,6 +5,7 @@ use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
 
 use engine_ports::{ActionError, StepContext};
+use tempfile::NamedTempFile;
 use tree::{Modes, Mtime, NormalizeOptions, Owners, PackOptions};
 use vocab::{ArtifactKind, ArtifactRef};
 
@@ -33,9 +34,13 @@ pub fn tree_limits(ctx: &StepContext) -> tree::Limits {
 pub async fn put_tree(
     ctx: &StepContext,
     dir: PathBuf,
-    options: PackOptions,
+    mut options: PackOptions,
 ) -> Result<ArtifactRef, ActionError> {
-    put(ctx, move |out| tree::pack(&dir, out, &options)).await
+    let dir = dir.canonicalize().map_err(io_failed("open", &dir))?;
+    let spool = spool(ctx)?;
+    // The archive must not hold itself when the work folder as a whole is packed.
+    options.exclude.extend(spool.path().strip_prefix(&dir).map(Path::to_owned));
+    put(ctx, spool, move |out| tree::pack(&dir, out, &options)).await
 }
 
 /// Stores the tree in the archive at `path` (any tar), rewritten into the deterministic form; it is held by the
@@ -49,24 +54,26 @@ pub async fn put_archive(
     let archive = File::open(&path).map_err(io_failed("open", &path))?;
     let limits = tree_limits(ctx);
     let options = NormalizeOptions { mtime, owners, modes: Modes::Keep, limits, spool: ctx.work.clone() };
-    put(ctx, move |out| tree::normalize(BufReader::new(archive), out, &options)).await
+    put(ctx, spool(ctx)?, move |out| tree::normalize(BufReader::new(archive), out, &options)).await
 }
 
 async fn put(
     ctx: &StepContext,
+    spool: NamedTempFile,
     write: impl FnOnce(&File) -> Result<tree::Archive, tree::Error> + Send + 'static,
 ) -> Result<ArtifactRef, ActionError> {
-    let spool = tempfile::Builder::new()
-        .prefix(".tree-")
-        .suffix(".tar")
-        .tempfile_in(&ctx.work)
-        .map_err(io_failed("create a file in", &ctx.work))?;
     let spool = blocking(move || {
         write(spool.as_file()).map_err(fail)?;
         Ok(spool)
     })
     .await?;
     ctx.services.artifacts.put_file(&ctx.owner(), ArtifactKind::Tree, spool.path()).await.map_err(fail)
+}
+
+/// A file in the work folder that is gone when its handle is. The folder's real path, so that it can be compared.
+fn spool(ctx: &StepContext) -> Result<NamedTempFile, ActionError> {
+    let work = ctx.work.canonicalize().map_err(io_failed("open", &ctx.work))?;
+    tempfile::Builder::new().prefix(".tree-").tempfile_in(&work).map_err(io_failed("create a file in", &work))
 }
 
 /// Puts an artifact at `name` in the attempt's work folder, and gives the path.

@@ -16,6 +16,9 @@ use vocab::{Digest, ToolNeed};
 
 use crate::git::{Git, Want, check_commit, check_ref};
 
+/// Files of packs in a cached repository, three for each fetch, before it is made anew.
+const PACK_FILES: usize = 300;
+
 /// The repository to read.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -185,8 +188,9 @@ impl RepositoryReader {
     async fn prepare(&self, git: &Git<'_>, source: &Source, commit: &str) -> Result<PathBuf, ActionError> {
         let name = Digest::of(format!("{}\n{}\n{}", source.key, source.url, commit.len()));
         let repo = self.cache.join(format!("{}.git", name.hex()));
-        if !repo.join("info/attributes").is_file() {
-            // Half of one may be left from a crash.
+        let packs = std::fs::read_dir(repo.join("objects/pack")).map_or(0, Iterator::count);
+        if packs > PACK_FILES || !repo.join("info/attributes").is_file() {
+            // Half of one may be left from a crash; and nothing is ever pruned, so a full one starts again.
             let _ = std::fs::remove_dir_all(&repo);
             git.init(&repo, commit).await?;
         }

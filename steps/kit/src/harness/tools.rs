@@ -1,7 +1,7 @@
 //! Real programs, without the shim.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -34,7 +34,9 @@ impl ToolRunner for DirectTools {
             program: program.clone(),
             reason: reason.to_string(),
         };
-        let mut child = start(found, &command).map_err(|error| failed(&error))?;
+        let temporary = tempfile::Builder::new().prefix(".tmp-").tempdir_in(&command.dir);
+        let temporary = temporary.map_err(|error| failed(&error))?;
+        let mut child = start(found, &command, temporary.path()).map_err(|error| failed(&error))?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let feed = async {
@@ -87,16 +89,14 @@ impl ToolRunner for DirectTools {
     clippy::disallowed_methods,
     reason = "the shim belongs to the runtime; tests of actions run without it"
 )]
-fn start(found: PathBuf, command: &ToolCommand) -> std::io::Result<tokio::process::Child> {
-    let temporary = command.dir.join(".tmp");
-    std::fs::create_dir_all(&temporary)?;
+fn start(found: PathBuf, command: &ToolCommand, temporary: &Path) -> std::io::Result<tokio::process::Child> {
     tokio::process::Command::new(found)
         .args(&command.args)
         .env_clear()
         .env("PATH", PATH)
         .env("HOME", &command.dir)
         .env("LANG", "C.UTF-8")
-        .env("TMPDIR", &temporary)
+        .env("TMPDIR", temporary)
         .envs(&command.env)
         .current_dir(&command.dir)
         .stdin(if command.stdin.is_some() { Stdio::piped() } else { Stdio::null() })

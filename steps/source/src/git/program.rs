@@ -30,6 +30,7 @@ const CONFIG: &str = "\
 \tauto = false
 [fetch]
 \trecurseSubmodules = no
+\tunpackLimit = 1
 [tar]
 \tumask = 0022
 [init]
