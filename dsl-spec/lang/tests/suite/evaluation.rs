@@ -151,3 +151,33 @@ fn a_failure_names_the_part_that_failed() {
     assert_eq!(&text[place.start..place.end], "2 / (inputs.n - 7)");
     assert_eq!(error.to_string(), "division by zero");
 }
+
+/// JSON parsers stop at 128 levels; the deepest workflow must stay below with room for what it is stored in.
+#[test]
+fn the_deepest_values_read_back_from_inside_an_event() {
+    let text = |value: &str| {
+        format!(
+            "apiVersion: imagefactory/v1\nkind: Workflow\nmetadata: {{name: a}}\ninputs:\n  n: {{type: integer, default: 1}}\nsteps:\n  \
+             v:\n    uses: test/values@v1\n    with:\n      any: {value}\n"
+        )
+    };
+    let compiled = |value: &str| {
+        let source = SourceFile::new("a.yaml", text(value));
+        compile(&source, &corpus::catalogue().unwrap(), &CompileOptions::default()).workflow
+    };
+    let nested = |levels: usize| {
+        let expression = format!("{}inputs.n{}", "#{a: ".repeat(levels), " }".repeat(levels));
+        format!("{}'${{{{ {expression} }}}}'{}", "[".repeat(12), "]".repeat(12))
+    };
+    assert!(compiled(&nested(17)).is_none());
+    let deepest = (1..17).rev().find(|levels| compiled(&nested(*levels)).is_some()).unwrap();
+    assert!(deepest >= 15, "{deepest}");
+    let workflow = compiled(&nested(deepest)).unwrap();
+    let wrapped = (0..12)
+        .fold(serde_json::to_value(&workflow).unwrap(), |json, _| serde_json::json!({ "inside": json }));
+    let again: serde_json::Value = serde_json::from_str(&wrapped.to_string()).unwrap();
+    let inner = (0..12).fold(&again, |json, _| &json["inside"]);
+    assert_eq!(serde_json::from_str::<lang::Workflow>(&inner.to_string()).unwrap(), workflow);
+    let value = workflow.steps["v"].with["any"].evaluate(&world(), &Limits::default()).unwrap();
+    assert!(value.to_json().to_string().contains(":7}"));
+}
