@@ -2,8 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::OFlag;
 use vocab::{Algorithm, Digest};
 
 use crate::Error;
@@ -66,6 +68,14 @@ impl Files {
     pub(crate) fn unlink(&self, digest: &Digest) -> Result<(), Error> {
         remove(&self.path(digest))
     }
+}
+
+/// Opens a file that somebody else wrote. A symbolic link, a pipe or a device in its place is refused, also when it
+/// is put there at the last moment.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
 /// Removes a file. That it is gone already is fine.

@@ -1,6 +1,7 @@
 //! OCI image layouts: the folder form of an image, as other tools read and write it.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 use vocab::Digest;
 
-use super::Content;
+use super::{Content, files};
 use crate::Error;
 use crate::model::{Descriptor, Manifest, OCI_INDEX, Role, digest_as, kind_of};
 
@@ -182,13 +183,14 @@ impl Layout {
     async fn read(&self, path: PathBuf, limit: u64) -> Result<Bytes, Error> {
         let shown = path.strip_prefix(&self.folder).unwrap_or(&path).display().to_string();
         let read = spawn_blocking(move || {
-            let found = path.symlink_metadata()?;
-            let taken = found.is_file() && found.len() <= limit;
-            Ok::<_, std::io::Error>(if taken { Some(fs::read(&path)?) } else { None })
+            let mut bytes = Vec::new();
+            // One more than allowed is enough to see that it is too much.
+            let mut file = files::open_regular(&path)?.take(limit.saturating_add(1));
+            file.read_to_end(&mut bytes).map(|_| bytes)
         });
         match read.await? {
-            Ok(Some(bytes)) => Ok(bytes.into()),
-            Ok(None) => Err(self.refuse(&format!("{shown} is no regular file of at most {limit} bytes"))),
+            Ok(bytes) if bytes.len() as u64 <= limit => Ok(bytes.into()),
+            Ok(_) => Err(self.refuse(&format!("{shown} is larger than {limit} bytes"))),
             Err(error) => Err(self.refuse(&format!("{shown} cannot be read: {error}"))),
         }
     }

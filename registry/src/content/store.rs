@@ -1,7 +1,7 @@
 //! Putting content in, and asking whether it is there.
 
 use std::ffi::OsString;
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,16 +104,18 @@ impl Content {
         let (temp, from, limit) = (self.temp(), path.to_owned(), self.shared.settings.blob_bytes);
         let admission = Arc::clone(&self.shared.settings.admission);
         let copied = spawn_blocking(move || {
-            let found = std::fs::symlink_metadata(&from).map_err(Error::file("read", &from))?;
-            if !found.is_file() {
-                let source = std::io::Error::other("it is not a regular file");
-                return Err(Error::File { action: "store", path: from, source });
-            }
-            if found.len() > limit {
+            let mut file = files::open_regular(&from).map_err(Error::file("store", &from))?;
+            let size = file.metadata().map_err(Error::file("read", &from))?.len();
+            if size > limit {
                 return Err(Error::TooLarge { limit });
             }
-            admission.admit(found.len()).map_err(|reason| Error::NoRoom { reason })?;
-            reflink_copy::reflink_or_copy(&from, &temp.path).map_err(Error::file("copy", &from))?;
+            admission.admit(size).map_err(|reason| Error::NoRoom { reason })?;
+            if reflink_copy::reflink_file_to_path(&file, &temp.path).is_err() {
+                files::remove(&temp.path)?;
+                File::create_new(&temp.path)
+                    .and_then(|mut copy| std::io::copy(&mut file, &mut copy))
+                    .map_err(Error::file("copy", &from))?;
+            }
             let private = Permissions::from_mode(PRIVATE);
             std::fs::set_permissions(&temp.path, private)
                 .map_err(Error::file("set the mode of", &temp.path))?;

@@ -31,38 +31,41 @@ impl Uploads {
         // Runs to its end when the client goes away: a sealed session must not stay behind.
         let finished = tokio::spawn(async move {
             sink.seal();
-            let size = sink.held();
-            let algorithm = expected.algorithm();
-            let content = &uploads.shared.content;
-            let temp = content.adopt(session.path.clone());
-            let result = match spawn_blocking(move || sink.finish(algorithm)).await? {
-                Ok(found) if found == expected => {
-                    let (repository, digest, id) =
-                        (session.repository.clone(), found.clone(), session.id.clone());
-                    let (now, until) = (content.now(), content.leased_until());
-                    content
-                        .commit(temp, found, size, move |connection| {
-                            Box::pin(async move {
-                                link_blob(connection, &repository, &digest, now, until).await?;
-                                sqlx::query("DELETE FROM uploads WHERE id = $1")
-                                    .bind(id)
-                                    .execute(connection)
-                                    .await?;
-                                Ok(())
-                            })
-                        })
-                        .await
-                }
-                Ok(found) => Err(Error::DigestMismatch { expected, found }),
-                Err(error) => Err(error),
-            };
-            if result.is_err() {
-                content.forget_upload(&session.id).await?;
+            let result = uploads.settle(&session, sink, expected).await;
+            if let Err(error) = &result
+                && let Err(left) = uploads.shared.content.forget_upload(&session.id).await
+            {
+                tracing::warn!(%error, %left, "the row of a failed upload stays until the next sweep");
             }
             uploads.leave(&session.id);
             result
         });
         finished.await?
+    }
+
+    async fn settle(
+        &self,
+        session: &Session,
+        mut sink: OwnedMutexGuard<Sink>,
+        expected: Digest,
+    ) -> Result<Blob, Error> {
+        let content = &self.shared.content;
+        let (size, algorithm) = (sink.held(), expected.algorithm());
+        let temp = content.adopt(session.path.clone());
+        let found = spawn_blocking(move || sink.finish(algorithm)).await??;
+        if found != expected {
+            return Err(Error::DigestMismatch { expected, found });
+        }
+        let (repository, digest, id) = (session.repository.clone(), found.clone(), session.id.clone());
+        let (now, until) = (content.now(), content.leased_until());
+        let done = content.commit(temp, found, size, move |connection| {
+            Box::pin(async move {
+                link_blob(connection, &repository, &digest, now, until).await?;
+                sqlx::query("DELETE FROM uploads WHERE id = $1").bind(id).execute(connection).await?;
+                Ok(())
+            })
+        });
+        done.await
     }
 
     /// Stores a whole body as a blob of a repository, without a session.
