@@ -5,6 +5,8 @@
 //! - [`environment`] is what the operator's proxies, authorities and mirrors mean to a program;
 //! - [`Manifest`] writes down what an action takes, gives and promises;
 //! - [`fail`] gives an error of a port its class;
+//! - [`read_results`] reads what a script wrote to `$FACTORY_OUTPUTS`;
+//! - [`mask`] keeps a secret out of the log;
 //! - [`put_tree`] and its siblings move folders into the content store and out of it.
 //!
 //! With the feature `harness`, `harness` holds the fakes in which actions are tested and the contract that each
@@ -15,6 +17,8 @@ mod failure;
 pub mod field;
 mod inputs;
 mod manifest;
+mod results;
+mod secrets;
 mod tools;
 mod trees;
 
@@ -25,5 +29,7 @@ pub use environment::environment;
 pub use failure::{Failure, fail, io_failed};
 pub use inputs::{inputs, outputs};
 pub use manifest::Manifest;
+pub use results::read_results;
+pub use secrets::mask;
 pub use tools::{Classifier, Tools, always_permanent};
 pub use trees::{blocking, materialize, put_archive, put_tree, subfolder, tree_limits};

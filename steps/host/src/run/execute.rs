@@ -1,12 +1,15 @@
 //! Running the script and collecting what it gives.
 
+use std::path::{Path, PathBuf};
+
 use engine_ports::{ActionError, StepContext, ToolCommand, ToolExit};
-use steps_kit::{Tools, environment, fail, io_failed, materialize, outputs, put_tree, subfolder};
+use steps_kit::{
+    Tools, environment, fail, io_failed, mask, materialize, outputs, put_tree, read_results, subfolder,
+};
 use tree::{Modes, Owners, PackOptions};
 use vocab::{ActionManifest, ErrorClass, Outputs, Value};
 
 use super::inputs::Script;
-use super::results;
 
 /// The variable that names the file for values.
 pub(super) const OUTPUTS: &str = "FACTORY_OUTPUTS";
@@ -30,7 +33,7 @@ pub(super) async fn execute(
             "run the script with container/run@v1, or have the operator trust the project (`--trust host`)",
         ));
     }
-    for (name, tree) in &script.inputs {
+    for (name, tree) in &script.mounts {
         materialize(ctx, tree, name).await?;
     }
     let own = ctx.work.join(OWN);
@@ -46,23 +49,32 @@ pub(super) async fn execute(
     command.env.extend(script.env.iter().map(|(name, value)| (name.clone(), value.into())));
     for (name, secret) in &script.secrets {
         let secret = ctx.services.secrets.get(&ctx.tenant, secret.name()).await.map_err(fail)?;
-        mask(ctx, secret.expose());
+        mask(&*ctx.log, &secret);
         command.env.insert(name.clone(), secret.expose().into());
     }
     let exit = Tools::of(ctx, manifest).run_any(command.env(OUTPUTS, &values)).await?;
     check(&exit)?;
 
-    let values = results::read(&values)?.into_iter().map(|(name, value)| (name, value.into())).collect();
-    let tree = match &script.output_path {
-        Some(path) => collect(ctx, path, script.mtime).await?,
-        None => Value::Null,
+    let values = read_results(&values)?;
+    let folder = if let Some(path) = &script.collect {
+        collected(ctx, path)?
+    } else {
+        let empty = own.join("empty");
+        std::fs::create_dir(&empty).map_err(io_failed("create", &empty))?;
+        empty
     };
-    Ok(outputs([("values", Value::Map(values)), ("tree", tree)]))
-}
-
-fn mask(ctx: &StepContext, secret: &str) {
-    secret.lines().filter(|line| line.len() >= 8).for_each(|line| ctx.log.mask(line));
-    ctx.log.mask(secret);
+    // The factory's own files are no part of it where the whole work folder is collected.
+    let real = own.canonicalize().map_err(io_failed("open", &own))?;
+    let exclude = real.strip_prefix(&folder).map(Path::to_owned).into_iter().collect();
+    // Owners and modes of the worker are not the tree's.
+    let options = PackOptions {
+        owners: Owners::Root,
+        modes: Modes::Plain,
+        exclude,
+        ..PackOptions::at(script.timestamp)
+    };
+    let tree = put_tree(ctx, folder, options).await?;
+    Ok(outputs([("outputs", Value::Map(values)), ("tree", tree.into())]))
 }
 
 fn check(exit: &ToolExit) -> Result<(), ActionError> {
@@ -81,15 +93,11 @@ fn check(exit: &ToolExit) -> Result<(), ActionError> {
     }
 }
 
-/// Stores the folder that the script filled. Owners and modes of the worker are not the tree's.
-async fn collect(ctx: &StepContext, path: &str, mtime: i64) -> Result<Value, ActionError> {
+/// The folder that the script filled.
+fn collected(ctx: &StepContext, path: &str) -> Result<PathBuf, ActionError> {
     let folder = subfolder(&ctx.work, path)?;
-    if !folder.is_dir() {
-        return Err(ActionError::permanent(format!("`output_path` names `{path}`, which is no folder")));
+    if folder.is_dir() {
+        return Ok(folder);
     }
-    let at_root = folder == ctx.work.canonicalize().map_err(io_failed("open", &ctx.work))?;
-    let exclude = if at_root { vec![OWN.into()] } else { Vec::new() };
-    let options =
-        PackOptions { owners: Owners::Root, modes: Modes::Plain, exclude, ..PackOptions::at(mtime) };
-    put_tree(ctx, folder, options).await.map(Value::from)
+    Err(ActionError::permanent(format!("`collect` names `{path}`, which is no folder")))
 }

@@ -22,9 +22,9 @@ pub(super) struct Script {
     #[serde(default)]
     pub(super) secrets: BTreeMap<String, Secret>,
     #[serde(default)]
-    pub(super) inputs: BTreeMap<String, Artifact>,
-    pub(super) output_path: Option<String>,
-    pub(super) mtime: i64,
+    pub(super) mounts: BTreeMap<String, Artifact>,
+    pub(super) collect: Option<String>,
+    pub(super) timestamp: i64,
 }
 
 pub(super) fn read(inputs: Inputs) -> Result<Script, ActionError> {
@@ -44,7 +44,7 @@ pub(super) fn read(inputs: Inputs) -> Result<Script, ActionError> {
             "the variable `{name}` holds a zero byte, which no environment can"
         )));
     }
-    for name in script.inputs.keys() {
+    for name in script.mounts.keys() {
         check_folder(name)?;
     }
     Ok(script)
@@ -71,6 +71,6 @@ fn check_folder(name: &str) -> Result<(), ActionError> {
     if shape {
         return Ok(());
     }
-    Err(ActionError::permanent(format!("`{}` is no name for an input's folder", name.escape_debug()))
+    Err(ActionError::permanent(format!("`{}` is no name for the folder of a tree", name.escape_debug()))
         .help("use letters, digits, `.`, `_` and `-`"))
 }

@@ -42,8 +42,9 @@ async fn values_come_by_environment_and_are_never_part_of_the_script() {
     let word = "'; touch pwned; $(touch pwned) `touch pwned`";
     inputs.insert("env".to_owned(), Value::Map([("WORD".to_owned(), word.into())].into()));
     let given = run(&harness, inputs).await.unwrap();
-    assert_eq!(given["values"], Value::Map([("said".to_owned(), word.into())].into()));
-    assert_eq!(given["tree"], Value::Null);
+    assert_eq!(given["outputs"], Value::Map([("said".to_owned(), word.into())].into()));
+    let empty = harness.artifacts.put_files(&[]);
+    assert_eq!(given["tree"], empty.into());
 }
 
 #[tokio::test]
@@ -51,8 +52,8 @@ async fn trees_come_in_as_folders_and_go_out_the_same_whoever_ran_it() {
     let harness = trusted();
     let tree = harness.artifacts.put_files(&[("a/file", "text\n"), ("tool", "x")]);
     let mut inputs = script("umask 077; mkdir out; cp -r src/a out/; ln -s a out/link; chmod 700 out/a/file");
-    inputs.insert("inputs".to_owned(), Value::Map([("src".to_owned(), tree.into())].into()));
-    inputs.insert("output_path".to_owned(), "out".into());
+    inputs.insert("mounts".to_owned(), Value::Map([("src".to_owned(), tree.into())].into()));
+    inputs.insert("collect".to_owned(), "out".into());
     let first = run(&harness, inputs.clone()).await.unwrap();
     assert!(first["tree"].as_artifact().is_some());
     assert_eq!(run(&harness, inputs).await.unwrap(), first);
@@ -62,7 +63,7 @@ async fn trees_come_in_as_folders_and_go_out_the_same_whoever_ran_it() {
 async fn the_whole_work_folder_may_be_the_output_without_the_factorys_own_files() {
     let harness = trusted();
     let mut inputs = script("echo hello > file");
-    inputs.insert("output_path".to_owned(), ".".into());
+    inputs.insert("collect".to_owned(), ".".into());
     let given = run(&harness, inputs).await.unwrap();
     let wanted = tree_of_one_file();
     let bytes = harness.artifacts.bytes(given["tree"].as_artifact().unwrap());
@@ -105,7 +106,7 @@ async fn an_output_folder_outside_of_the_work_folder_is_refused() {
         [("true", "/etc"), ("true", "../"), ("ln -s /etc out", "out"), ("true", "nowhere"), ("touch f", "f")]
     {
         let mut inputs = script(text);
-        inputs.insert("output_path".to_owned(), path.into());
+        inputs.insert("collect".to_owned(), path.into());
         let error = run(&trusted(), inputs).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Permanent, "{path}: {error}");
     }
@@ -144,7 +145,7 @@ async fn variables_that_would_change_the_factorys_own_are_refused() {
     for name in ["..", "a/b", ".factory", ""] {
         let mut inputs = script("true");
         let tree = trusted().artifacts.put_files(&[("x", "y")]);
-        inputs.insert("inputs".to_owned(), Value::Map([(name.to_owned(), tree.into())].into()));
+        inputs.insert("mounts".to_owned(), Value::Map([(name.to_owned(), tree.into())].into()));
         assert!(run(&trusted(), inputs).await.is_err(), "{name}");
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn execute(
     write_archive(&git, &repo, &want.commit, &request.path, &archive).await?;
     let committed_at = git.read(&repo, &["show", "--no-patch", "--format=%ct", &want.commit], 64).await?;
     let committed_at = String::from_utf8_lossy(&committed_at).trim().parse().unwrap_or(0_i64);
-    let tree = put_archive(ctx, archive, Mtime::Fixed(request.mtime), Owners::Root).await?;
+    let tree = put_archive(ctx, archive, Mtime::Fixed(request.timestamp), Owners::Root).await?;
     Ok(outputs([
         ("tree", tree.into()),
         ("commit", want.commit.into()),

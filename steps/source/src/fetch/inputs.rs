@@ -17,7 +17,7 @@ struct Given {
     #[serde(default)]
     path: String,
     credentials: Option<Secret>,
-    mtime: i64,
+    timestamp: i64,
 }
 
 /// A request that is complete and safe to hand to Git.
@@ -28,7 +28,7 @@ pub(super) struct Request {
     /// Relative, without `.` and `..`; empty for the whole repository.
     pub(super) path: String,
     pub(super) credentials: Option<Secret>,
-    pub(super) mtime: i64,
+    pub(super) timestamp: i64,
 }
 
 /// Which commit is wanted.
@@ -62,7 +62,13 @@ pub(super) fn read(ctx: &StepContext, inputs: Inputs) -> Result<Request, ActionE
         }
         (None, None, None) => At::Ref("HEAD".to_owned()),
     };
-    Ok(Request { url, at, path: clean(&given.path)?, credentials: given.credentials, mtime: given.mtime })
+    Ok(Request {
+        url,
+        at,
+        path: clean(&given.path)?,
+        credentials: given.credentials,
+        timestamp: given.timestamp,
+    })
 }
 
 /// A path inside the repository in its one form.
@@ -96,7 +102,7 @@ mod tests {
             git_ref: Some("refs/heads/main".to_owned()),
         });
         let mut given = given;
-        given.insert("mtime".to_owned(), 0.into());
+        given.insert("timestamp".to_owned(), 0.into());
         read(&harness.context(&GitFetch::new()), given).map(|request| request.at)
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct GitFetch(ActionManifest);
 
 /// Modification time of every file: 2000-01-01T00:00:00Z. Not the commit's time, so that a tree keeps its digest
 /// over commits that do not change it; not 1970, which some archives cannot write.
-const MTIME: i64 = 946_684_800;
+const TIMESTAMP: i64 = 946_684_800;
 
 impl GitFetch {
     pub(crate) fn new() -> Self {
@@ -32,7 +32,7 @@ impl GitFetch {
                 .optional("commit", Type::String, "Full id of the commit to take, instead of where a ref points.")
                 .default("path", Type::String, "", "Folder of the repository that becomes the tree; all of it when empty.")
                 .optional("credentials", Type::Secret, "A token (or `user:token`) for https, a private key for ssh.")
-                .default("mtime", Type::Integer, MTIME, "Time of every file, in seconds since 1970-01-01T00:00:00Z.")
+                .default("timestamp", Type::Integer, TIMESTAMP, "Time of every file, in seconds since 1970-01-01T00:00:00Z.")
                 .output("tree", Type::Artifact(ArtifactKind::Tree), "The files.")
                 .output("commit", Type::String, "Full id of the commit.")
                 .output("committed_at", Type::Integer, "When it was committed, in seconds since 1970-01-01T00:00:00Z.")

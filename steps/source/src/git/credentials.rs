@@ -9,7 +9,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine_ports::{ActionError, SecretText, StepLog, StepSettings};
-use steps_kit::io_failed;
+use steps_kit::{io_failed, mask};
 
 use super::location::{Location, Transport};
 
@@ -25,9 +25,8 @@ pub(crate) fn credentials(
     log: &dyn StepLog,
 ) -> Result<BTreeMap<String, OsString>, ActionError> {
     let text = secret.map(|secret| secret.expose().trim());
-    if let Some(text) = text {
-        text.lines().filter(|line| line.len() >= 8).for_each(|line| log.mask(line));
-        log.mask(text);
+    if let Some(secret) = secret {
+        mask(log, secret);
     }
     match (location.transport, text) {
         (Transport::Https, Some(text)) => basic(text, location, log),

@@ -71,7 +71,8 @@ async fn a_fingerprint_is_the_commit_that_a_ref_names_now_git() {
     repository.git(&["-c", "user.name=t", "-c", "user.email=t@t", "tag", "-a", "v1", "-m", "one"]);
     let action = action();
     for name in ["main", "v1", "refs/heads/main", "HEAD"] {
-        let inputs = outputs([("url", repository.url().into()), ("ref", name.into()), ("mtime", 0.into())]);
+        let inputs =
+            outputs([("url", repository.url().into()), ("ref", name.into()), ("timestamp", 0.into())]);
         let fingerprint = action.fingerprint(&harness.context(&*action), &inputs).await.unwrap();
         assert_eq!(fingerprint, engine_ports::Fingerprint::Of(repository.head()), "{name}");
         assert_eq!(

@@ -103,7 +103,7 @@ async fn a_token_opens_an_https_repository_and_is_seen_nowhere_git() {
     let action = crate::fixture::action();
     let ctx = harness.context(&*action);
     let mut inputs = with(&format!("{host}/repo/.git"), "token");
-    inputs.insert("mtime".to_owned(), 0.into());
+    inputs.insert("timestamp".to_owned(), 0.into());
     let fetched = action.execute(&ctx, inputs).await;
     stop.store(true, Ordering::SeqCst);
     let seen = watch.join().unwrap();
