@@ -156,7 +156,7 @@ impl Typing for Place<'_, '_> {
             Reference::Output { step, output } => self.output(step, output, span),
             Reference::Result { step } => {
                 self.target(step, span)?;
-                Ok(Type::Enum(Reference::RESULTS.map(str::to_owned).to_vec()))
+                Ok(Type::Enum(Reference::results()))
             }
             Reference::Run(RunField::Status) if !matches!(self.step(), Some((Part::Finally, _))) => {
                 let message = "`run.status` is known in `finally` only";

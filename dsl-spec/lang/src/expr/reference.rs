@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use vocab::Type;
+use vocab::{RunStatus, StepStatus, Type};
 
 /// The words of a field of `run`, `trigger` or `each`, each with its name and type.
 macro_rules! fields {
@@ -48,7 +48,7 @@ fields! {
         /// The branch that was pushed; null when no branch was.
         Branch "branch" Type::nullable(Type::String);
         /// What the run comes to. In `finally` only.
-        Status "status" Type::Enum(["succeeded", "failed", "cancelled"].map(String::from).to_vec());
+        Status "status" Type::Enum(ends_of_runs());
     }
     /// A field of `trigger`.
     TriggerField {
@@ -81,6 +81,12 @@ fields! {
     }
 }
 
+/// What `run.status` may say in `finally`: how a run ends.
+fn ends_of_runs() -> Vec<String> {
+    let ends = RunStatus::ALL.iter().filter(|status| status.is_terminal());
+    ends.map(|status| status.name().to_owned()).collect()
+}
+
 /// A name from outside the expression.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,9 +117,11 @@ impl Reference {
     /// The names that a reference begins with.
     pub(crate) const ROOTS: [&'static str; 5] = ["inputs", "steps", "run", "trigger", "each"];
 
-    /// What `steps.x.result` may say.
-    pub const RESULTS: [&'static str; 6] =
-        ["succeeded", "failed", "skipped", "not_reached", "cancelled", "timed_out"];
+    /// What `steps.x.result` may say: how a step ends.
+    pub fn results() -> Vec<String> {
+        let ends = StepStatus::ALL.iter().filter(|status| status.is_terminal());
+        ends.map(|status| status.name().to_owned()).collect()
+    }
 
     /// The step that it reads.
     pub fn step(&self) -> Option<&str> {
