@@ -25,9 +25,6 @@ pub enum IllegalTransition {
         /// The step or effect.
         subject: String,
     },
-    /// The plan is not the one that the run was created with.
-    #[error("the run was created with another plan than the one at hand")]
-    Plan,
     /// The event carries a token of a lease that is over.
     #[error("`{event}` of {subject} carries token {found}, but the lease in force has token {held}")]
     Stale {
@@ -135,9 +132,6 @@ impl RunState {
 
     fn create(&mut self, created: &RunCreated, at: Timestamp) -> Result<(), IllegalTransition> {
         let phase = self.run_to(EventKind::RunCreated)?;
-        if created.plan != self.plan.digest() {
-            return Err(IllegalTransition::Plan);
-        }
         self.facts.phase = phase;
         self.facts.limits = created.limits.in_full();
         self.facts.created_at = Some(at);

@@ -250,12 +250,16 @@ impl RunState {
         }
     }
 
-    /// Has the effect of the instance looked at whose turn to be undone it may be now.
+    /// Has the effects of the instance looked at whose turn to be undone it may be now: the last that is there, and
+    /// the last of which nobody knows whether it is.
     pub(crate) fn mark_turn(&mut self, slot: Slot) {
-        let waits =
-            |number: &&u32| matches!(self.effect(**number).phase, EffectPhase::Uncertain | EffectPhase::Made);
-        let next = self.instance(slot).effects.iter().rev().find(waits).copied();
-        self.dirty.effects.extend(next);
+        let effects = &self.instance(slot).effects;
+        let last = |phases: &[EffectPhase]| {
+            effects.iter().rev().find(|number| phases.contains(&self.effect(**number).phase)).copied()
+        };
+        let waiting = last(&[EffectPhase::Uncertain, EffectPhase::Made]);
+        let uncertain = last(&[EffectPhase::Uncertain]);
+        self.dirty.effects.extend(waiting.into_iter().chain(uncertain));
     }
 
     /// Has the live effects of the instance looked at.

@@ -203,6 +203,8 @@ impl RunState {
             self.effect(*number).phase == EffectPhase::Made && self.wanted(*number) != Wanted::Undo
         };
         self.facts.to_release = self.facts.live.iter().copied().filter(stays).collect();
+        // Open intents of failed steps waited for an unwinding that will not come.
+        self.dirty.effects.extend(&self.facts.live);
     }
 
     /// The releases that a committed pivot owes.

@@ -118,7 +118,6 @@ pub const fn next_run(from: RunPhase, event: EventKind) -> Option<RunPhase> {
         (P::Queued, E::RunStarted) => P::Body,
         (P::Body, E::CancelRequested | E::DeadlinePassed) => P::Body,
         (P::Body, E::BodyFinished) => P::Closing,
-        (P::Closing, E::CancelRequested) => P::Closing,
         (P::Closing, E::UnwindingStarted) => P::Unwinding,
         (P::Closing | P::Unwinding, E::FinallyStarted) => P::Finalizing,
         (P::Unwinding, E::CancelRequested) => P::Unwinding,

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use vocab::{ActionRef, EffectState, Inputs, Outputs, RunId, StepPath, StepStatus, Timestamp};
 
 use super::state::{RunState, Slot};
-use super::{CachedFrom, EffectId, EffectPhase, Failure, Origin, RunCreated};
+use super::{CachedFrom, EffectId, EffectPhase, Failure, Origin, RunCreated, RunPhase, StepPhase};
 
 /// A step instance. An expanded step shows beside its instances, as what they amount to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,6 +107,21 @@ impl RunState {
     /// The step instance at `path`.
     pub fn step(&self, path: &StepPath) -> Option<StepView<'_>> {
         self.slot(path).map(|slot| self.step_view(slot))
+    }
+
+    /// Where the run is, in the words of its state machine.
+    pub const fn phase(&self) -> RunPhase {
+        self.facts.phase
+    }
+
+    /// Where the step instance is, in the words of its state machine.
+    pub fn step_phase(&self, path: &StepPath) -> Option<StepPhase> {
+        self.slot(path).map(|slot| self.instance(slot).phase)
+    }
+
+    /// Where the effect is, in the words of its state machine.
+    pub fn effect_phase(&self, id: &EffectId) -> EffectPhase {
+        self.number_of(id).map_or(EffectPhase::Unknown, |number| self.effect(number).phase)
     }
 
     /// Every step, each followed by its instances, in the order of the workflow.

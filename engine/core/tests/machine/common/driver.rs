@@ -1,0 +1,542 @@
+//! A toy driver: durable log, virtual time, one crash where the test wants it.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use engine_core::plan::Plan;
+use engine_core::run::{
+    Begin, CachedFrom, Command, EffectId, EffectPhase, Event, Failure, JournalRefusal, Origin, Report,
+    RunCreated, RunLimits, RunPhase, RunState, Transition, next_effect, next_run, next_step,
+};
+use serde_json::{Value as Json, json};
+use vocab::{
+    EffectState, ErrorClass, IdSource, Inputs, Outputs, RunId, SeededIds, StepPath, StepStatus, Timestamp,
+    Value, WorkerId,
+};
+
+use super::draw::Draw;
+use super::world::{Behaviour, Making, Undoing, World, tells};
+
+/// When somebody interferes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Interference {
+    Never,
+    /// Cancels before anything has started.
+    Queued,
+    /// Cancels when the first attempt of this step starts.
+    OnStartOf(String),
+    /// This step hangs until the run's time runs out.
+    DeadlineIn(String),
+    /// Cancels while effects are being undone.
+    Unwinding,
+    /// Cancels while `finally` runs.
+    Finalizing,
+    /// Cancels while nobody knows about an effect, and another one has to be settled before it.
+    WhenUncertain,
+}
+
+impl Interference {
+    pub(crate) fn of(seed: u64, plan: &Plan) -> Self {
+        let mut draw = Draw::new(seed, "interference");
+        let kind = draw.below(100);
+        let steps = plan.spec().steps.len() as u64;
+        let step = plan.spec().steps[usize::try_from(draw.below(steps)).unwrap()].name.clone();
+        match kind {
+            0..3 => Self::Queued,
+            3..18 => Self::OnStartOf(step),
+            18..28 => Self::DeadlineIn(step),
+            28..34 => Self::Unwinding,
+            34..44 => Self::Finalizing,
+            _ => Self::Never,
+        }
+    }
+}
+
+/// Where the driver dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Crash {
+    Never,
+    /// When the outside has changed, but event number so-and-so is not written.
+    Before(u64),
+    /// When event number so-and-so is written, and nothing after it.
+    After(u64),
+}
+
+struct Died;
+
+/// One thing that goes on outside the engine.
+#[derive(Debug, Clone)]
+enum Task {
+    Attempt(Attempt),
+    Command(Command),
+}
+
+#[derive(Debug, Clone)]
+struct Attempt {
+    path: StepPath,
+    token: u64,
+    moves: VecDeque<Move>,
+}
+
+#[derive(Debug, Clone)]
+enum Move {
+    Begin(&'static str, Making),
+    Make(EffectId),
+    Say(&'static str, Json),
+    Deny(&'static str),
+    Hang,
+    FallSilent,
+    Report(Report),
+}
+
+pub(crate) struct Driver {
+    pub(crate) seed: u64,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) state: RunState,
+    /// What is durable.
+    pub(crate) log: Vec<(Timestamp, &'static str, u32, Json)>,
+    pub(crate) world: World,
+    pub(crate) crossed: BTreeSet<Transition>,
+    interference: Interference,
+    crash: Crash,
+    now: Timestamp,
+    worker: WorkerId,
+    ids: SeededIds,
+    slots: usize,
+    tasks: Vec<(Timestamp, u64, Task)>,
+    tick: u64,
+    /// Whether every decision is held against one from scratch.
+    pub(crate) check_decisions: bool,
+}
+
+const HOUR: i64 = 3_600_000;
+
+impl Driver {
+    pub(crate) fn new(seed: u64, plan: Arc<Plan>, crash: Crash) -> Self {
+        let ids = SeededIds::default();
+        Self {
+            seed,
+            state: RunState::new(Arc::clone(&plan)),
+            interference: Interference::of(seed, &plan),
+            log: Vec::new(),
+            world: World::default(),
+            crossed: BTreeSet::new(),
+            crash,
+            now: Timestamp::from_millis(1_000),
+            worker: WorkerId::generate(&ids),
+            slots: 1 + usize::try_from(Draw::new(seed, "slots").below(4)).unwrap(),
+            tasks: Vec::new(),
+            tick: 0,
+            check_decisions: true,
+            plan,
+            ids,
+        }
+    }
+
+    pub(crate) fn interference(mut self, interference: Interference) -> Self {
+        self.interference = interference;
+        self
+    }
+
+    /// Runs to the end, through the crash if there is one.
+    pub(crate) fn run(mut self) -> Self {
+        let mut next = self.start();
+        for _ in 0..3 {
+            match next.and_then(|()| self.go_on()) {
+                Ok(()) => return self,
+                Err(Died) => next = self.recover(),
+            }
+        }
+        panic!("seed {}: the run did not end after its crash", self.seed);
+    }
+
+    fn start(&mut self) -> Result<(), Died> {
+        let limits = RunLimits { undo_attempts: 3, ..RunLimits::default() };
+        let created = RunCreated {
+            run: RunId::from(self.ids.uuid()),
+            plan: self.plan.digest(),
+            inputs: Inputs::new(),
+            origin: Origin { kind: "manual".into(), ..Origin::default() },
+            deadline: Some(Timestamp::from_millis(HOUR)),
+            limits,
+        };
+        if self.interference == Interference::Queued {
+            self.write(Event::RunCreated(Box::new(created)))?;
+            return self.commit(vec![cancel()]);
+        }
+        self.commit(vec![Event::RunCreated(Box::new(created))])
+    }
+
+    /// A new process: all it has is the log and the outside.
+    fn recover(&mut self) -> Result<(), Died> {
+        self.crash = Crash::Never;
+        self.tasks.clear();
+        self.worker = WorkerId::generate(&self.ids);
+        let replayed = self.replay();
+        if self.state.seq() == replayed.seq() {
+            assert!(replayed.same_facts(&self.state), "seed {}: replay gives another state", self.seed);
+        }
+        self.state = replayed;
+        if self.log.is_empty() {
+            return self.start();
+        }
+        if self.interference == Interference::Queued && self.state.phase() == RunPhase::Queued {
+            self.write(cancel())?;
+        }
+        let worker = self.worker;
+        let lost = self.state.lost_attempts(|other| other == worker);
+        self.commit(lost)?;
+        for command in self.state.outstanding() {
+            self.execute(command);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn replay(&self) -> RunState {
+        let mut state = RunState::new(Arc::clone(&self.plan));
+        for ((at, kind, v, payload), seq) in self.log.iter().zip(1..) {
+            let event = Event::from_parts(kind, *v, payload.clone()).unwrap();
+            state.apply(seq, *at, &event).unwrap();
+        }
+        state
+    }
+
+    fn go_on(&mut self) -> Result<(), Died> {
+        for _ in 0..100_000 {
+            if let Some(event) = self.interfere() {
+                self.commit(vec![event])?;
+                continue;
+            }
+            let busy = self.state.running().count();
+            if busy < self.slots
+                && let Some(ready) = self.state.next_ready()
+            {
+                let (path, event) = (ready.path.clone(), ready.start(self.worker));
+                for need in self.plan.needs(self.plan.position(path.root()).unwrap()) {
+                    let status = self.state.step_status(self.plan.path(need)).unwrap();
+                    assert!(status.is_terminal(), "seed {}: {path} started too early", self.seed);
+                }
+                self.commit(vec![event])?;
+                self.attend(&path);
+                continue;
+            }
+            let next = self.tasks.iter().enumerate().min_by_key(|(_, (at, tick, _))| (*at, *tick));
+            if let Some(index) = next.map(|(index, _)| index) {
+                let (at, _, task) = self.tasks.remove(index);
+                self.now = self.now.max(at);
+                match task {
+                    Task::Attempt(attempt) => self.act(attempt)?,
+                    Task::Command(command) => self.answer(&command)?,
+                }
+                continue;
+            }
+            match self.state.clone().decide(self.now).wake_at {
+                Some(at) => {
+                    self.now = at;
+                    self.commit(Vec::new())?;
+                }
+                None if self.state.phase() == RunPhase::Ended => return Ok(()),
+                None => panic!(
+                    "seed {}: nothing goes on, yet the run is {:?}: {:?} {:#?} {:#?}",
+                    self.seed,
+                    self.state.phase(),
+                    self.interference,
+                    self.ends(),
+                    self.state.effects().collect::<Vec<_>>()
+                ),
+            }
+        }
+        panic!("seed {}: the run does not end", self.seed)
+    }
+
+    fn interfere(&mut self) -> Option<Event> {
+        let cancelled = self.log.iter().any(|(_, kind, ..)| *kind == "cancel_requested");
+        let started = |step: &str| {
+            let path = self.plan.path(self.plan.position(step).unwrap());
+            self.state.steps().any(|view| view.path.root() == path.root() && view.attempts > 0)
+        };
+        let due = match &self.interference {
+            Interference::OnStartOf(step) => self.state.phase() == RunPhase::Body && started(step),
+            Interference::Unwinding => self.state.phase() == RunPhase::Unwinding,
+            Interference::WhenUncertain => {
+                let uncertain = |id: &EffectId| self.state.effect_phase(id) == EffectPhase::Uncertain;
+                self.state.phase() == RunPhase::Body && self.state.effects().any(|view| uncertain(&view.id))
+            }
+            Interference::Finalizing => self.state.phase() == RunPhase::Finalizing,
+            _ => false,
+        };
+        if due && !cancelled {
+            return Some(cancel());
+        }
+        // A person repairs what kept effects stuck, and asks to try again.
+        let repairs = Draw::new(self.seed, "repairs").chance(50);
+        if self.state.phase() == RunPhase::Ended && repairs {
+            let stuck = self.state.effects().find(|view| view.state == EffectState::Stuck)?.id;
+            self.world.repaired = true;
+            return Some(Event::UndoRequested { effect: stuck, by: "somebody".into() });
+        }
+        None
+    }
+
+    /// Applies the events and all that follows, writes them, and only then lets the outside see anything.
+    fn commit(&mut self, events: Vec<Event>) -> Result<(), Died> {
+        for event in events {
+            self.write(event)?;
+        }
+        let mut commands = Vec::new();
+        loop {
+            let scratch = self.check_decisions.then(|| self.state.decide_from_scratch(self.now));
+            let decision = self.state.decide(self.now);
+            if let Some(scratch) = scratch {
+                assert_eq!(scratch.events, decision.events, "seed {}: not what scratch decides", self.seed);
+                assert_eq!(scratch.wake_at, decision.wake_at, "seed {}", self.seed);
+                let known = decision.commands.iter().all(|command| scratch.commands.contains(command));
+                assert!(known, "seed {}: a command that does not follow from the state", self.seed);
+                if scratch.events.is_empty() {
+                    let outstanding = self.state.outstanding();
+                    assert_eq!(scratch.commands, outstanding, "seed {}", self.seed);
+                }
+            }
+            commands.extend(decision.commands);
+            if decision.events.is_empty() {
+                break;
+            }
+            for event in decision.events {
+                self.write(event)?;
+            }
+        }
+        for command in commands {
+            self.execute(command);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, event: Event) -> Result<(), Died> {
+        let seq = self.state.seq() + 1;
+        if self.crash == Crash::Before(seq) {
+            return Err(Died);
+        }
+        self.cross(&event);
+        let at = self.state.clock(self.now);
+        if let Err(error) = self.state.apply(seq, at, &event) {
+            panic!("seed {}: {error}", self.seed);
+        }
+        let (kind, v, payload) = event.to_parts();
+        let text = payload.to_string();
+        assert!(text.len() <= 65_536 + 4_096, "seed {}: {kind} takes {} bytes", self.seed, text.len());
+        assert_eq!(Event::from_parts(kind, v, payload.clone()), Ok(event), "seed {}", self.seed);
+        self.log.push((at, kind, v, payload));
+        if self.crash == Crash::After(seq) { Err(Died) } else { Ok(()) }
+    }
+
+    fn cross(&mut self, event: &Event) {
+        let kind = event.kind();
+        let run = self.state.phase();
+        self.crossed.extend(next_run(run, kind).map(|to| Transition::Run(run, kind, to)));
+        for subject in subjects(event) {
+            match subject {
+                Subject::Step(path) => {
+                    let from = self.state.step_phase(&path).unwrap();
+                    let to = next_step(from, kind);
+                    self.crossed.extend(to.map(|to| Transition::Step(from, kind, to)));
+                }
+                Subject::Effect(id) => {
+                    let from = self.state.effect_phase(&id);
+                    let to = next_effect(from, kind);
+                    self.crossed.extend(to.map(|to| Transition::Effect(from, kind, to)));
+                }
+            }
+        }
+    }
+
+    fn later(&mut self, millis: i64, task: Task) {
+        self.tick += 1;
+        let at = Timestamp::from_millis(self.now.as_millis() + millis);
+        self.tasks.push((at, self.tick, task));
+    }
+
+    /// A worker begins with the attempt that was just granted.
+    fn attend(&mut self, path: &StepPath) {
+        let Some(running) = self.state.running().find(|running| running.path == *path) else { return };
+        let behaviour = self.behaviour(path);
+        let mut moves = VecDeque::new();
+        let hangs = self.interference == Interference::DeadlineIn(path.root().to_owned());
+        if hangs {
+            moves.push_back(Move::Hang);
+        } else {
+            moves.extend(behaviour.effects.iter().map(|(name, making)| Move::Begin(name, *making)));
+            if behaviour.falls_silent && running.attempt == 1 {
+                moves.push_back(Move::FallSilent);
+            }
+            moves.push_back(Move::Report(self.report(path, &behaviour)));
+        }
+        let attempt = Attempt { path: path.clone(), token: running.token, moves };
+        self.later(behaviour.pace, Task::Attempt(attempt));
+    }
+
+    fn behaviour(&self, path: &StepPath) -> Behaviour {
+        Behaviour::of(self.seed, &path.to_string())
+    }
+
+    fn report(&self, path: &StepPath, behaviour: &Behaviour) -> Report {
+        let failed = self.log.iter().filter(|(_, kind, _, payload)| {
+            *kind == "attempt_failed" && payload["path"] == json!(path.to_string())
+        });
+        if failed.count() < behaviour.failures as usize {
+            if behaviour.times_out {
+                return Report::TimedOut;
+            }
+            return Report::Failed(Failure::new(behaviour.class, "it did not work"));
+        }
+        let items = Value::List(vec![1.into(), 2.into()]);
+        let number = if behaviour.breaks_promise { Value::from("seven") } else { 7.into() };
+        let outputs = Outputs::from([("number".to_owned(), number), ("items".to_owned(), items)]);
+        let cached =
+            behaviour.cached.then(|| CachedFrom { run: RunId::from(self.ids.uuid()), path: path.clone() });
+        Report::Succeeded { outputs, cached }
+    }
+
+    fn act(&mut self, mut attempt: Attempt) -> Result<(), Died> {
+        let Some(next) = attempt.moves.pop_front() else { return Ok(()) };
+        let Attempt { path, token, .. } = attempt.clone();
+        match next {
+            Move::Begin(name, making) => {
+                match self.state.begin_effect(&path, token, name, json!({ "wants": name })) {
+                    Ok(Begin::Record(event)) => {
+                        self.commit(vec![event])?;
+                        let id = EffectId { path: path.clone(), name: name.into() };
+                        let handle = json!({ "made_by": token });
+                        match making {
+                            Making::Properly => {
+                                attempt.moves.push_front(Move::Say(name, handle));
+                                attempt.moves.push_front(Move::Make(id));
+                            }
+                            Making::Silently => attempt.moves.push_front(Move::Make(id)),
+                            Making::Given => attempt.moves.push_front(Move::Deny(name)),
+                            Making::Forgotten => {}
+                        }
+                    }
+                    Ok(Begin::Known(known)) => assert_eq!(known.state, EffectState::Made),
+                    Err(JournalRefusal::Halted(_)) => {}
+                    Err(error) => panic!("seed {}: {error}", self.seed),
+                }
+            }
+            Move::Make(id) => {
+                let was = self.world.there.insert(id.clone(), true);
+                assert_ne!(was, Some(true), "seed {}: {id} is made twice", self.seed);
+            }
+            Move::Say(name, handle) => {
+                let event = self.state.effect_made(&path, token, name, handle).unwrap();
+                self.commit(vec![event])?;
+            }
+            Move::Deny(name) => {
+                let event = self.state.effect_absent(&path, token, name).unwrap();
+                self.commit(vec![event])?;
+            }
+            Move::Hang => return Ok(()),
+            Move::FallSilent => {
+                let event = self.state.conclude(&path, token, Report::Lost).unwrap();
+                self.commit(vec![event])?;
+                assert!(self.state.conclude(&path, token, Report::Cancelled).is_err());
+                assert!(self.state.begin_effect(&path, token, "first", Json::Null).is_err());
+                return Ok(());
+            }
+            Move::Report(report) => {
+                let event = self.state.conclude(&path, token, report).unwrap();
+                return self.commit(vec![event]);
+            }
+        }
+        let pace = self.behaviour(&path).pace;
+        self.later(pace, Task::Attempt(attempt));
+        Ok(())
+    }
+
+    /// Takes up a command, unless the same is under way.
+    fn execute(&mut self, command: Command) {
+        let under_way = |task: &Task| matches!(task, Task::Command(other) if *other == command);
+        if !self.tasks.iter().any(|(_, _, task)| under_way(task)) {
+            let pace = 1 + i64::try_from(Draw::new(self.seed, &format!("{command:?}")).below(40)).unwrap();
+            self.later(pace, Task::Command(command));
+        }
+    }
+
+    fn answer(&mut self, command: &Command) -> Result<(), Died> {
+        let event = match command {
+            Command::CancelAttempt { path, token, .. } => {
+                let on_cancel = self.behaviour(path).on_cancel;
+                let mine = |task: &Task| matches!(task, Task::Attempt(other) if other.token == *token);
+                let held = self.state.running().any(|running| running.token == *token);
+                let hangs = self.interference == Interference::DeadlineIn(path.root().to_owned());
+                if !held || (on_cancel == 2 && !hangs) {
+                    return Ok(());
+                }
+                self.tasks.retain(|(_, _, task)| !mine(task));
+                let report = if on_cancel == 1 && !hangs {
+                    Report::Failed(Failure::new(ErrorClass::Transient, "it was stopped in the middle"))
+                } else {
+                    Report::Cancelled
+                };
+                self.state.conclude(path, *token, report).unwrap()
+            }
+            Command::ProbeEffect { effect } => {
+                if self.state.effect_phase(effect) != EffectPhase::Intended {
+                    return Ok(());
+                }
+                let there = self.world.there.get(effect).copied().unwrap_or(false);
+                let effect = effect.clone();
+                match (tells(self.seed, &effect), there) {
+                    (true, true) => Event::EffectMade { effect, handle: json!("found"), token: None },
+                    (true, false) => Event::EffectAbsent { effect, token: None },
+                    (false, _) => Event::EffectUncertain { effect, reason: "nobody tells".into() },
+                }
+            }
+            Command::UndoEffect { effect, nth } => self.undo(effect, *nth),
+        };
+        self.commit(vec![event])
+    }
+
+    fn undo(&mut self, effect: &EffectId, nth: u32) -> Event {
+        let failed = |class| Failure::new(class, "it does not go away").help("remove it by hand");
+        let undoing = Undoing::of(self.seed, effect);
+        let error = match undoing {
+            _ if self.world.repaired => None,
+            Undoing::WorksAfter(tries) => (nth <= tries).then(|| failed(ErrorClass::Transient)),
+            Undoing::NeverUntilRepaired => Some(failed(ErrorClass::Transient)),
+            Undoing::Hopeless => Some(failed(ErrorClass::Permanent)),
+            Undoing::Superseded => None,
+        };
+        if let Some(error) = error {
+            return self.state.undo_failed(effect, error).unwrap();
+        }
+        self.world.there.insert(effect.clone(), false);
+        let effect = effect.clone();
+        if undoing == Undoing::Superseded {
+            Event::EffectSuperseded { effect, found: "another one".into() }
+        } else {
+            Event::EffectUndone { effect }
+        }
+    }
+
+    /// How each step ended.
+    pub(crate) fn ends(&self) -> Vec<(String, StepStatus)> {
+        self.state.steps().map(|view| (view.path.to_string(), view.status)).collect()
+    }
+}
+
+fn cancel() -> Event {
+    Event::CancelRequested { by: "somebody".into(), reason: None }
+}
+
+enum Subject {
+    Step(StepPath),
+    Effect(EffectId),
+}
+
+/// What an event is about, read from its stored form.
+fn subjects(event: &Event) -> Vec<Subject> {
+    let (_, _, payload) = event.to_parts();
+    let effect = |json: &Json| serde_json::from_value(json.clone()).map(Subject::Effect).ok();
+    let many = payload["effects"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let path = payload["path"].as_str().map(|path| Subject::Step(path.parse().unwrap()));
+    effect(&payload["effect"]).into_iter().chain(many.iter().filter_map(effect)).chain(path).collect()
+}

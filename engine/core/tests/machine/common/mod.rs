@@ -1,0 +1,8 @@
+//! Parts that the tests of the state machine share.
+
+pub(crate) mod draw;
+pub(crate) mod driver;
+pub(crate) mod hand;
+pub(crate) mod oracle;
+pub(crate) mod plans;
+pub(crate) mod world;

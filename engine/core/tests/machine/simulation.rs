@@ -1,0 +1,193 @@
+//! Random plans, random behaviours, a crash at every event: what a run comes to never depends on it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::common::driver::{Crash, Driver, Interference};
+use crate::common::{oracle, plans};
+use engine_core::run::{EffectId, Event, Transition};
+use vocab::{EffectState, RunStatus};
+
+/// Seeds of which every event is crashed at.
+const CRASHED: std::ops::Range<u64> = 0..40;
+
+/// Seeds that run through, or with one crash somewhere.
+const PLAIN: std::ops::Range<u64> = 1_000..2_500;
+
+#[test]
+fn a_crash_at_any_event_changes_nothing_that_matters() {
+    for seed in CRASHED {
+        let plan = Arc::new(plans::drawn(seed, 7));
+        let whole = Driver::new(seed, Arc::clone(&plan), Crash::Never).run();
+        check(&whole);
+        for event in 1..=whole.log.len() as u64 {
+            for crash in [Crash::Before(event), Crash::After(event)] {
+                let crashed = Driver::new(seed, Arc::clone(&plan), crash).run();
+                check(&crashed);
+                assert_eq!(whole.state.status(), crashed.state.status(), "seed {seed}, {crash:?}");
+                if Interference::of(seed, &plan) == Interference::Never {
+                    assert_eq!(whole.ends(), crashed.ends(), "seed {seed}, {crash:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_transition_is_crossed() {
+    let mut crossed = BTreeSet::new();
+    for seed in PLAIN {
+        let mut plan = plans::drawn(seed, 4 + seed % 40);
+        let uncertain = seed % 5 == 0;
+        if uncertain && seed % 2 == 0 {
+            plan = plans::without_compensation(plan);
+        }
+        let crash = if seed % 3 == 0 { Crash::After(1 + seed % 97) } else { Crash::Never };
+        let mut driver = Driver::new(seed, Arc::new(plan), crash);
+        if uncertain {
+            driver = driver.interference(Interference::WhenUncertain);
+        }
+        driver.check_decisions = seed % 4 == 0;
+        let driver = driver.run();
+        check(&driver);
+        crossed.extend(driver.crossed);
+    }
+    let all: BTreeSet<Transition> = Transition::all().into_iter().collect();
+    let never: Vec<_> = all.difference(&crossed).collect();
+    println!("seeds {PLAIN:?} crossed {} of {} transitions", crossed.len(), all.len());
+    assert!(never.is_empty(), "never crossed: {never:#?}");
+}
+
+/// Everything that must hold of any run that has ended.
+fn check(driver: &Driver) {
+    let seed = driver.seed;
+    let state = &driver.state;
+    assert!(state.status().is_terminal(), "seed {seed}");
+    assert!(state.ready().next().is_none() && state.running().next().is_none(), "seed {seed}");
+    assert!(state.outstanding().is_empty(), "seed {seed}: {:?}", state.outstanding());
+    assert!(state.steps().all(|step| step.status.is_terminal()), "seed {seed}: {:?}", driver.ends());
+    assert!(driver.replay().same_facts(state), "seed {seed}: replay gives another state");
+    let history: Vec<Event> = driver
+        .log
+        .iter()
+        .map(|(_, kind, v, payload)| Event::from_parts(kind, *v, payload.clone()).unwrap())
+        .collect();
+    successes_are_neither_forgotten_nor_repeated(seed, &history);
+    effects_are_kept_or_undone_once(driver, &history);
+    undoing_goes_backwards(driver, &history);
+    let halted =
+        history.iter().any(|event| matches!(event, Event::CancelRequested { .. } | Event::DeadlinePassed {}));
+    if !halted {
+        let (status, ends) = oracle::expect(seed, &driver.plan);
+        assert_eq!(state.status(), status, "seed {seed}: {:?}", state.error());
+        assert_eq!(driver.ends(), ends, "seed {seed}");
+    }
+}
+
+fn successes_are_neither_forgotten_nor_repeated(seed: u64, history: &[Event]) {
+    let mut succeeded = BTreeSet::new();
+    for event in history {
+        match event {
+            Event::AttemptSucceeded { path, .. } => {
+                assert!(succeeded.insert(path.clone()), "seed {seed}: {path} succeeded twice");
+            }
+            Event::AttemptStarted { path, .. } => {
+                assert!(!succeeded.contains(path), "seed {seed}: {path} started after its success");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
+    let seed = driver.seed;
+    let mut open: BTreeMap<EffectId, bool> = BTreeMap::new();
+    for event in history {
+        match event {
+            Event::EffectIntended { effect, .. } => _ = open.insert(effect.clone(), true),
+            Event::EffectUndone { effect } | Event::EffectSuperseded { effect, .. } => {
+                assert_eq!(
+                    open.insert(effect.clone(), false),
+                    Some(true),
+                    "seed {seed}: {effect} undone twice"
+                );
+            }
+            Event::EffectsReleased { effects, .. } => {
+                for effect in effects {
+                    let was = open.insert(effect.clone(), false);
+                    assert_eq!(was, Some(true), "seed {seed}: {effect} undone and released");
+                }
+            }
+            Event::UndoStarted { effect, .. } => {
+                assert_eq!(open.get(effect), Some(&true), "seed {seed}: {effect} released and undone");
+            }
+            _ => {}
+        }
+    }
+    for view in driver.state.effects() {
+        let there = driver.world.there.get(&view.id).copied().unwrap_or(false);
+        let id = &view.id;
+        match view.state {
+            EffectState::Undone | EffectState::Superseded => {
+                assert!(!there, "seed {seed}: {id} is {} but there", view.state);
+            }
+            EffectState::Released | EffectState::Stuck => {}
+            other => panic!("seed {seed}: {id} is left {other}"),
+        }
+        let position = driver.plan.position(id.path.root()).unwrap();
+        let forward = driver.plan.in_finally(position)
+            || driver.plan.spec().steps.iter().any(|step| step.pivot)
+            || !driver.plan.step(position).compensates;
+        if driver.state.status() != RunStatus::Succeeded && !forward {
+            assert_ne!(view.state, EffectState::Released, "seed {seed}: {id} stays after a failure");
+        }
+    }
+    let journal: BTreeSet<EffectId> = driver.state.effects().map(|view| view.id).collect();
+    for (effect, there) in &driver.world.there {
+        assert!(
+            !there || journal.contains(effect),
+            "seed {seed}: {effect} was made before it was written down"
+        );
+    }
+}
+
+/// While unwinding, no try to undo an effect begins before all effects of the steps after it are settled.
+fn undoing_goes_backwards(driver: &Driver, history: &[Event]) {
+    let plan = &driver.plan;
+    let mut after: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); plan.len()];
+    for &step in plan.order().iter().rev() {
+        let mut all: BTreeSet<u32> = plan.followers(step).collect();
+        for follower in plan.followers(step) {
+            all.extend(&after[follower as usize]);
+        }
+        after[step as usize] = all;
+    }
+    let mut live: Vec<EffectId> = Vec::new();
+    let mut unwinding = false;
+    for event in history {
+        match event {
+            Event::EffectIntended { effect, .. } => {
+                live.retain(|other| other != effect);
+                live.push(effect.clone());
+            }
+            Event::UnwindingStarted { .. } => unwinding = true,
+            Event::FinallyStarted {} | Event::RunFinished { .. } => unwinding = false,
+            Event::UndoStarted { effect, .. } if unwinding => {
+                let position = plan.position(effect.path.root()).unwrap();
+                let place = live.iter().position(|other| other == effect).unwrap();
+                for (number, other) in live.iter().enumerate() {
+                    let step = plan.position(other.path.root()).unwrap();
+                    let first = after[position as usize].contains(&step)
+                        || (other.path == effect.path && number > place);
+                    assert!(!first, "seed {}: {effect} is undone before {other}", driver.seed);
+                }
+            }
+            Event::EffectUndone { effect }
+            | Event::EffectSuperseded { effect, .. }
+            | Event::EffectStuck { effect, .. }
+            | Event::EffectAbsent { effect, .. } => live.retain(|other| other != effect),
+            Event::EffectsReleased { effects, .. } => live.retain(|other| !effects.contains(other)),
+            _ => {}
+        }
+    }
+}
