@@ -87,7 +87,7 @@ pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
         )
         .await;
     }
-    shared.forget_attempt(run, &path, token);
+    shared.local.forget(run, token);
     if let Ok(folder) = folder
         && let Err(error) = folder.remove().await
     {
@@ -158,12 +158,11 @@ async fn attempt_in(shared: &Arc<Shared>, assignment: &Assignment, folder: &Path
             None
         }
     };
-    let result = match result {
-        Some(result) => Some(result),
-        None => {
-            let room = Duration::from_secs(shared.limits.grace_seconds) + STOP_ROOM;
-            tokio::time::timeout(room, work).await.ok()
-        }
+    let result = if result.is_some() {
+        result
+    } else {
+        let room = Duration::from_secs(shared.limits.grace_seconds) + STOP_ROOM;
+        tokio::time::timeout(room, work).await.ok()
     };
     let outcome = settle(result, leash.why(), shared.limits.work_bytes);
     if let Some(Outcome { report: Report::Failed(failure), .. }) = &outcome {

@@ -107,10 +107,7 @@ impl Slots {
             return;
         }
         if state.paused != reason {
-            match &reason {
-                Some(reason) => tracing::warn!(%reason, "nothing new starts"),
-                None => tracing::info!("attempts start again"),
-            }
+            tracing::warn!(paused = reason.as_deref(), "whether attempts may start has changed");
         }
         state.paused = reason;
         Inner::offer(&self.inner, state);

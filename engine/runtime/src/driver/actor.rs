@@ -18,7 +18,7 @@ use super::message::{CancelRefused, JournalEntry, JournalWrite, Message};
 use super::meta::RunMeta;
 use super::project;
 use super::turn::{Grant, Holder, NewRunParts, Turn};
-use crate::attempt::{Assignment, Ended, Leash, Stop, execute};
+use crate::attempt::{Assignment, Ended, Leash, LocalAttempt, Stop, execute};
 use crate::effects;
 use crate::shared::Shared;
 
@@ -297,14 +297,15 @@ impl Actor {
             self.begin(grant, outstanding);
         }
         for command in std::mem::take(&mut self.turn.commands) {
-            self.carry_out(command, outstanding);
+            self.carry_out(&command, outstanding);
         }
     }
 
     fn begin(&self, grant: Grant, outstanding: &mut Outstanding) {
         let Grant { path, attempt, token, action, inputs, timeout, cache, leash, slot } = grant;
         outstanding.attempts.insert(token, Arc::clone(&leash));
-        self.shared.keep_attempt(self.run, &path, token, &leash);
+        let local = LocalAttempt { run: self.run, path: path.clone(), token, leash: Arc::clone(&leash) };
+        self.shared.local.keep(local);
         if self.shared.stopped.is_cancelled() {
             leash.stop(Stop::Lost);
         }
@@ -314,8 +315,8 @@ impl Actor {
         self.shared.tasks.spawn(execute(Arc::clone(&self.shared), assignment));
     }
 
-    fn carry_out(&self, command: Command, outstanding: &mut Outstanding) {
-        match &command {
+    fn carry_out(&self, command: &Command, outstanding: &mut Outstanding) {
+        match command {
             Command::CancelAttempt { token, .. } => {
                 if let Some(leash) = outstanding.attempts.get(token) {
                     leash.stop(Stop::Asked);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use vocab::RunId;
 
-use crate::attempt::Stop;
+use crate::attempt::{LocalAttempt, Stop};
 use crate::dispatch::Slot;
 use crate::driver::{LEASE, Message};
 use crate::shared::Shared;
@@ -58,7 +58,7 @@ async fn wake(shared: Arc<Shared>) {
 async fn renew(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(RENEW_PAUSE).await;
-        let local = shared.local_attempts();
+        let local = shared.local.list();
         if local.is_empty() {
             continue;
         }
@@ -69,10 +69,10 @@ async fn renew(shared: Arc<Shared>) {
                 continue;
             }
         };
-        for (run, path, token, leash) in local {
+        for LocalAttempt { run, path, token, leash } in local {
             let ours = held.iter().any(|(of, at, with)| *of == run && *at == path && *with == token);
             // One that ended meanwhile has given its lease up itself.
-            if !ours && shared.local_attempts().iter().any(|attempt| attempt.0 == run && attempt.2 == token) {
+            if !ours && shared.local.has(run, token) {
                 tracing::warn!(%run, %path, token, "the lease of an attempt is gone");
                 leash.stop(Stop::Lost);
                 shared.send(run, Message::Lost { path, token }).await;

@@ -13,7 +13,6 @@ use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantN
 
 use super::{AskError, Submission, SubmitError};
 use crate::actions::ActionSet;
-use crate::attempt::Stop;
 use crate::dispatch::SlotsStatus;
 use crate::driver::{self, Message, NewRunParts, Start};
 use crate::logs::Logs;
@@ -236,7 +235,7 @@ impl Engine {
         shared.slots.close();
         let drain = Duration::from_secs(shared.limits.drain_seconds);
         let quiet = async {
-            while !shared.local_attempts().is_empty()
+            while !shared.local.is_empty()
                 || shared.undo_room.available_permits() < shared.slots.status().capacity
             {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -255,9 +254,7 @@ impl Engine {
 
     fn stop(&self) {
         self.shared.stopped.cancel();
-        for (_, _, _, leash) in self.shared.local_attempts() {
-            leash.stop(Stop::Lost);
-        }
+        self.shared.local.lose();
     }
 }
 

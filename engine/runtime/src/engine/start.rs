@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Engine, EngineParts, StartError, background};
+use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
 use crate::driver::{Runs, Start, load};
 use crate::shared::Shared;
@@ -56,7 +57,7 @@ impl Engine {
             slots,
             undo_room: Arc::new(Semaphore::new(room)),
             runs: Runs::default(),
-            attempts: std::sync::Mutex::default(),
+            local: LocalAttempts::default(),
             stopped: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });

@@ -192,16 +192,12 @@ impl Action for Make {
 
     async fn compensate(&self, _: &UndoContext, effect: &EffectRecord) -> Result<UndoOutcome, ActionError> {
         let thing = effect.intent["thing"].as_str().unwrap();
-        match effect.intent["act"].as_str().unwrap() {
-            "sticky" => {
-                self.outside.note(format!("could not unmake {thing}"));
-                Err(ActionError::new(ErrorClass::Permanent, "it is glued on").help("use a hammer"))
-            }
-            _ => {
-                self.outside.unmake(thing);
-                Ok(UndoOutcome::Undone)
-            }
+        if effect.intent["act"] == "sticky" {
+            self.outside.note(format!("could not unmake {thing}"));
+            return Err(ActionError::new(ErrorClass::Permanent, "it is glued on").help("use a hammer"));
         }
+        self.outside.unmake(thing);
+        Ok(UndoOutcome::Undone)
     }
 }
 

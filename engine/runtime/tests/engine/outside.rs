@@ -71,10 +71,12 @@ impl Outside {
     }
 }
 
+type Held = (Vec<u8>, BTreeSet<HoldOwner>);
+
 /// A content store in memory.
 #[derive(Default)]
 pub(crate) struct MemoryArtifacts {
-    content: Mutex<BTreeMap<Digest, (Vec<u8>, BTreeSet<HoldOwner>)>>,
+    content: Mutex<BTreeMap<Digest, Held>>,
 }
 
 impl MemoryArtifacts {

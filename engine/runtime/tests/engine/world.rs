@@ -129,10 +129,10 @@ impl World {
     }
 
     pub(crate) async fn end(&self, engine: &Engine, run: RunId) -> RunRow {
-        match tokio::time::timeout(Duration::from_secs(30), engine.wait(run)).await {
-            Ok(row) => row.unwrap(),
-            Err(_) => panic!("run {run} does not end: {:#?}", self.step_words(run).await),
-        }
+        let Ok(row) = tokio::time::timeout(Duration::from_secs(30), engine.wait(run)).await else {
+            panic!("run {run} does not end: {:#?}", self.step_words(run).await)
+        };
+        row.unwrap()
     }
 
     pub(crate) async fn steps(&self, run: RunId) -> Vec<StepRow> {
