@@ -12,7 +12,9 @@ use super::args;
 
 use crate::arch::Arch;
 use crate::oci::{rfc3339, write_layout};
-use crate::sandbox::{Doing, Lent, Network, Storage, containers_conf, explain, is_root, registries_conf, wrap};
+use crate::sandbox::{
+    Doing, Lent, Network, Storage, containers_conf, explain, is_root, registries_conf, wrap,
+};
 
 /// Bytes that buildah prints when it is asked for an id.
 const ID_BYTES: usize = 4096;

@@ -50,7 +50,8 @@ async fn a_build_keeps_the_contract_with_buildah() {
     check_contract(&Buildah::new(), async || {
         let harness = Harness::new();
         let more = [("base", shell_tree(&harness).into())];
-        let inputs = given(&harness, &[("Containerfile", "ARG BASE\nFROM ${BASE}\nRUN echo hi > /hi\n")], &more);
+        let inputs =
+            given(&harness, &[("Containerfile", "ARG BASE\nFROM ${BASE}\nRUN echo hi > /hi\n")], &more);
         (harness, inputs)
     })
     .await;
@@ -115,7 +116,10 @@ async fn what_the_operator_lends_reaches_the_build_and_never_stays_with_buildah(
     }
     let top = layers.last().unwrap();
     let found = paths(top);
-    assert!(found.contains(&"seen".to_owned()) && !found.iter().any(|path| path.starts_with("dev/")), "{found:?}");
+    assert!(
+        found.contains(&"seen".to_owned()) && !found.iter().any(|path| path.starts_with("dev/")),
+        "{found:?}"
+    );
     assert!(String::from_utf8_lossy(top).contains("nameserver 10.0.2.3"));
 }
 
@@ -135,7 +139,9 @@ async fn a_build_that_fails_says_why_and_leaves_nothing_with_buildah() {
 
 #[tokio::test]
 async fn a_cancelled_build_stops_and_its_next_attempt_succeeds_with_buildah() {
-    if test_parts::tool("buildah", "a_cancelled_build_stops_and_its_next_attempt_succeeds_with_buildah").is_none() {
+    if test_parts::tool("buildah", "a_cancelled_build_stops_and_its_next_attempt_succeeds_with_buildah")
+        .is_none()
+    {
         return;
     }
     let harness = Harness::new();
@@ -159,17 +165,21 @@ async fn a_cancelled_build_stops_and_its_next_attempt_succeeds_with_buildah() {
 
 #[tokio::test]
 async fn an_image_of_another_step_is_a_base_or_a_further_stage_with_buildah() {
-    if test_parts::tool("buildah", "an_image_of_another_step_is_a_base_or_a_further_stage_with_buildah").is_none() {
+    if test_parts::tool("buildah", "an_image_of_another_step_is_a_base_or_a_further_stage_with_buildah")
+        .is_none()
+    {
         return;
     }
     let harness = Harness::new();
     let more = [("base", shell_tree(&harness).into())];
     let first = given(&harness, &[("Containerfile", "ARG BASE\nFROM ${BASE}\nRUN echo one > /one\n")], &more);
     let first = image(&harness.run(&Buildah::new(), first).await.unwrap());
-    let file = "ARG BASE\nARG MY_TOOLS\nFROM ${MY_TOOLS} AS tools\nFROM ${BASE}\nCOPY --from=tools /one /two\n";
+    let file =
+        "ARG BASE\nARG MY_TOOLS\nFROM ${MY_TOOLS} AS tools\nFROM ${BASE}\nCOPY --from=tools /one /two\n";
     let images = Value::Map(BTreeMap::from([("MY_TOOLS".to_owned(), first.clone().into())]));
     let more = [("base_image", first.into()), ("images", images)];
-    let outputs = harness.run(&Buildah::new(), given(&harness, &[("Containerfile", file)], &more)).await.unwrap();
+    let outputs =
+        harness.run(&Buildah::new(), given(&harness, &[("Containerfile", file)], &more)).await.unwrap();
     let (_, _, layers) = everything(&harness, &image(&outputs)).await;
     assert!(paths(layers.last().unwrap()).contains(&"two".to_owned()));
 }
@@ -182,7 +192,8 @@ async fn a_build_in_a_changed_root_has_no_network_either_with_buildah() {
     let harness = Harness::new();
     let more = [("base", shell_tree(&harness).into()), ("isolation", "chroot".into())];
     let file = "ARG BASE\nFROM ${BASE}\nRUN cat /proc/net/dev > /net\n";
-    let outputs = harness.run(&Buildah::new(), given(&harness, &[("Containerfile", file)], &more)).await.unwrap();
+    let outputs =
+        harness.run(&Buildah::new(), given(&harness, &[("Containerfile", file)], &more)).await.unwrap();
     let (_, _, layers) = everything(&harness, &image(&outputs)).await;
     let top = String::from_utf8_lossy(layers.last().unwrap()).into_owned();
     assert!(top.contains("lo:") && !top.contains("eth0:"), "{top}");

@@ -6,8 +6,9 @@ use vocab::ErrorClass;
 /// The error for the last lines that the tool `program` wrote to standard error.
 pub(crate) fn explain(program: &str, stderr: &str) -> ActionError {
     let has = |words: &[&str]| words.iter().any(|word| stderr.contains(word));
+    // The words that say most stand first.
     let line = |words: &[&str]| {
-        let found = stderr.lines().find(|line| words.iter().any(|word| line.contains(word)));
+        let found = words.iter().find_map(|word| stderr.lines().find(|line| line.contains(word)));
         found.unwrap_or_else(|| stderr.lines().last().unwrap_or("it said nothing")).trim().to_owned()
     };
     if has(FULL) {

@@ -23,7 +23,11 @@ pub(super) struct Exchange(PathBuf);
 
 impl Exchange {
     /// Makes it at `folder`, with the script and the authorities that the container shall find. Blocks.
-    pub(super) fn make(folder: PathBuf, script: Option<&str>, authorities: Option<&Path>) -> io::Result<Self> {
+    pub(super) fn make(
+        folder: PathBuf,
+        script: Option<&str>,
+        authorities: Option<&Path>,
+    ) -> io::Result<Self> {
         fs::create_dir(&folder)?;
         // Whoever the container runs as has to write here; the folder above keeps everybody else away.
         fs::set_permissions(&folder, Permissions::from_mode(0o777))?;
@@ -72,10 +76,13 @@ impl Exchange {
         }
         file.take(OUTPUTS_BYTES + 1).read_to_end(&mut text).map_err(io_failed("read", &path))?;
         if text.len() as u64 > OUTPUTS_BYTES {
-            return Err(ActionError::permanent(format!("$FACTORY_OUTPUTS holds more than {OUTPUTS_BYTES} bytes"))
-                .help("put large results into the folder `collect`"));
+            return Err(ActionError::permanent(format!(
+                "$FACTORY_OUTPUTS holds more than {OUTPUTS_BYTES} bytes"
+            ))
+            .help("put large results into the folder `collect`"));
         }
-        let text = String::from_utf8(text).map_err(|_| ActionError::permanent("$FACTORY_OUTPUTS is no UTF-8 text"))?;
+        let text = String::from_utf8(text)
+            .map_err(|_| ActionError::permanent("$FACTORY_OUTPUTS is no UTF-8 text"))?;
         outputs::read(&text)
     }
 }

@@ -158,7 +158,12 @@ fn make_open(folder: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777))
 }
 
-async fn collect(ctx: &StepContext, folder: PathBuf, root: bool, timestamp: i64) -> Result<Value, ActionError> {
+async fn collect(
+    ctx: &StepContext,
+    folder: PathBuf,
+    root: bool,
+    timestamp: i64,
+) -> Result<Value, ActionError> {
     if root {
         let folder = folder.clone();
         blocking(move || owners::leave(&folder).map_err(io_failed("change the owners in", &folder))).await?;
@@ -177,7 +182,9 @@ fn failed(exit: &ToolExit) -> ActionError {
     let tail = exit.stderr_tail.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     match exit.code {
         Some(125) => explain("podman", Doing::Moving, exit),
-        Some(code @ (126 | 127)) if tail.contains("OCI ") || tail.contains("crun") || tail.contains("runc") => {
+        Some(code @ (126 | 127))
+            if tail.contains("OCI ") || tail.contains("crun") || tail.contains("runc") =>
+        {
             let what = if code == 127 { "is not in the image" } else { "could not be started" };
             ActionError::permanent(format!("the command {what}: {tail}"))
                 .help("check `command`, and that the image has `/bin/sh` where `script` is used")
@@ -201,9 +208,12 @@ struct Podman<'a> {
 
 impl<'a> Podman<'a> {
     async fn set_up(ctx: &'a StepContext, manifest: &'a ActionManifest) -> Result<Self, ActionError> {
-        let Some(runtime) = ["runc", "crun"].into_iter().find_map(|name| ctx.services.tools.find(name)) else {
-            return Err(ActionError::permanent("neither runc nor crun is on this worker, and container/run needs one")
-                .help("apt-get install runc"));
+        let Some(runtime) = ["runc", "crun"].into_iter().find_map(|name| ctx.services.tools.find(name))
+        else {
+            return Err(ActionError::permanent(
+                "neither runc nor crun is on this worker, and container/run needs one",
+            )
+            .help("apt-get install runc"));
         };
         let conf = ctx.work.join("containers.conf");
         let text = containers_conf(&runtime.to_string_lossy());

@@ -82,7 +82,9 @@ impl TryFrom<Taken> for Wanted {
                 path.strip_prefix(**own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
             if path.trim_end_matches('/').is_empty() || own.is_some() {
-                return refuse(format!("nothing can be put at `{path}`: the container itself fills that folder"));
+                return refuse(format!(
+                    "nothing can be put at `{path}`: the container itself fills that folder"
+                ));
             }
         }
         if let Some(collect) = taken.collect.as_ref().filter(|path| taken.mounts.contains_key(*path)) {
@@ -92,7 +94,9 @@ impl TryFrom<Taken> for Wanted {
             checks::absolute("workdir", workdir)?;
         }
         if let Some(user) = taken.user.as_ref().filter(|user| !is_user(user)) {
-            return refuse(format!("`user: {user}` must be a name or a number, with `:group` where one is meant"));
+            return refuse(format!(
+                "`user: {user}` must be a name or a number, with `:group` where one is meant"
+            ));
         }
         if taken.cpus.is_some_and(|cpus| !(0.01..=1024.0).contains(&cpus)) {
             return refuse("`cpus` must lie between 0.01 and 1024".to_owned());

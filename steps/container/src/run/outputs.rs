@@ -68,8 +68,13 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_refused_with_its_line() {
-        for (given, line) in [("a=1\nword", "line 2"), ("A=1", "line 1"), ("a<<", "line 1"), ("\na<<E\nx", "line 2"), ("=1", "line 1")]
-        {
+        for (given, line) in [
+            ("a=1\nword", "line 2"),
+            ("A=1", "line 1"),
+            ("a<<", "line 1"),
+            ("\na<<E\nx", "line 2"),
+            ("=1", "line 1"),
+        ] {
             let error = read(given).unwrap_err();
             assert!(error.message.contains(line), "{given}: {error}");
         }

@@ -108,7 +108,12 @@ async fn what_a_container_collects_becomes_a_tree_with_podman() {
     let script = "mkdir /result/d && echo hello > /result/d/f && chmod 0750 /result/d";
     let outputs = run(
         &harness,
-        &[("script", script.into()), ("collect", "/result".into()), ("user", "65534:65534".into()), ("timestamp", 9.into())],
+        &[
+            ("script", script.into()),
+            ("collect", "/result".into()),
+            ("user", "65534:65534".into()),
+            ("timestamp", 9.into()),
+        ],
     )
     .await;
     let bytes = harness.artifacts.bytes(outputs["tree"].as_artifact().unwrap());
@@ -149,7 +154,8 @@ async fn a_command_that_fails_gives_its_code_and_its_cause_with_podman() {
         return;
     }
     let harness = Harness::new();
-    let command = |words: &[&str]| ("command", Value::List(words.iter().map(|word| (*word).into()).collect()));
+    let command =
+        |words: &[&str]| ("command", Value::List(words.iter().map(|word| (*word).into()).collect()));
     for (start, subject) in [
         (None, "code 9"),
         (Some(("script", Value::from("echo oops >&2; exit 5"))), "code 5: oops"),
