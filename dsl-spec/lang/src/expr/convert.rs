@@ -2,7 +2,8 @@
 
 use vocab::Value;
 
-use super::parse::{Raw, RawKind, parse};
+use super::parse::parse;
+use super::raw::{Raw, RawKind};
 use super::{EachField, Expr, ExprKind, Function, Reference, RunField, StatusFunction, TriggerField};
 use crate::Span;
 use crate::diagnostic::{Code, Finding, Findings, did_you_mean};

@@ -7,6 +7,7 @@ mod function;
 mod guard;
 mod infer;
 mod parse;
+mod raw;
 mod reference;
 mod template;
 

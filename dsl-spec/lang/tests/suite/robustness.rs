@@ -1,16 +1,19 @@
 //! No input makes the compiler panic, and every place it names lies in the file.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use lang::{Compilation, CompileOptions, SourceFile, Workflow, compile};
+use lang::{Catalogue, Compilation, CompileOptions, SourceFile, Workflow, compile};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::corpus;
 
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| corpus::catalogue().unwrap());
+
 fn holds(text: &str) -> Compilation {
     let source = SourceFile::new("file.yaml", text);
-    let compilation = compile(&source, &corpus::catalogue().unwrap(), &CompileOptions::default());
+    let compilation = compile(&source, &CATALOGUE, &CompileOptions::default());
     let errors = compilation.diagnostics.iter().any(|it| it.severity == lang::Severity::Error);
     assert_eq!(compilation.workflow.is_some(), !errors && compilation.omitted == 0, "a workflow or an error");
     let lines = text.matches('\n').count() + 1;
@@ -149,7 +152,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let source = SourceFile::from_bytes("file.yaml", &bytes);
-        let compilation = compile(&source, &corpus::catalogue().unwrap(), &CompileOptions::default());
+        let compilation = compile(&source, &CATALOGUE, &CompileOptions::default());
         for diagnostic in &compilation.diagnostics {
             prop_assert!(diagnostic.span.end <= source.text().len());
             diagnostic.render(&source);
