@@ -11,6 +11,12 @@ use vocab::{ArtifactRef, SecretRef, Value};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact(ArtifactRef);
 
+impl From<Artifact> for ArtifactRef {
+    fn from(artifact: Artifact) -> Self {
+        artifact.0
+    }
+}
+
 impl Deref for Artifact {
     type Target = ArtifactRef;
 

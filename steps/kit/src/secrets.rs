@@ -8,6 +8,8 @@ const SHORTEST_LINE: usize = 8;
 /// From now on the log masks this secret, as a whole and line by line.
 pub fn mask(log: &dyn StepLog, secret: &SecretText) {
     let text = secret.expose().trim();
-    log.mask(text);
+    if !text.is_empty() {
+        log.mask(text);
+    }
     text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE).for_each(|line| log.mask(line));
 }

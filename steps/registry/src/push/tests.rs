@@ -1,0 +1,67 @@
+//! Publishing, twice, after failures, and taking back.
+
+use engine_ports::{Expect, ImageStore as _, Repository};
+use steps_kit::harness::{Harness, check_contract, check_superseded};
+use steps_kit::outputs;
+use vocab::Inputs;
+
+use super::*;
+
+fn given(harness: &Harness) -> Inputs {
+    outputs([("image", harness.images.put_image("one").into()), ("repository", "golden/debian".into())])
+}
+
+async fn setup() -> (Harness, Inputs) {
+    let harness = Harness::new();
+    let given = given(&harness);
+    (harness, given)
+}
+
+fn repository(harness: &Harness) -> Repository {
+    Repository::new(&harness.tenant, "golden/debian").unwrap()
+}
+
+#[tokio::test]
+async fn the_action_keeps_its_contract() {
+    check_contract(&RegistryPush::new(), setup).await;
+}
+
+#[tokio::test]
+async fn the_reference_begins_with_the_tenant() {
+    let (harness, given) = setup().await;
+    let pushed = harness.run(&RegistryPush::new(), given).await.unwrap();
+    let digest = harness.images.put_image("one").digest;
+    assert_eq!(pushed["reference"].as_str(), Some(format!("acme/golden/debian@{digest}").as_str()));
+    assert_eq!(pushed["digest"].as_str(), Some(digest.to_string().as_str()));
+}
+
+#[tokio::test]
+async fn what_was_there_before_stays_after_an_undo() {
+    let setup = async || {
+        let (harness, given) = setup().await;
+        let image = harness.images.put_image("one");
+        harness.images.push(&repository(&harness), &image).await.unwrap();
+        (harness, given)
+    };
+    check_contract(&RegistryPush::new(), setup).await;
+}
+
+#[tokio::test]
+async fn an_image_that_somebody_tagged_since_is_left_alone() {
+    check_superseded(&RegistryPush::new(), setup, async |harness: &Harness| {
+        let digest = harness.images.put_image("one").digest;
+        let repository = repository(harness);
+        harness.images.move_tag(&repository, "theirs", Expect::Any, Some(&digest), "them").await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_that_are_no_repository_are_refused() {
+    for name in ["", "../other", "UPPER", "a//b", "/a", "a@b"] {
+        let (harness, mut given) = setup().await;
+        given.insert("repository".to_owned(), name.into());
+        assert!(harness.run(&RegistryPush::new(), given).await.is_err(), "{name}");
+        assert_eq!(harness.images.snapshot(), "");
+    }
+}
