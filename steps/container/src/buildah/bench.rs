@@ -128,16 +128,8 @@ impl<'a> Bench<'a> {
         self.ctx.work.join(name)
     }
 
-    /// Removes the storage. Without root, its files belong to ids that only buildah's namespace may touch.
+    /// Removes the storage.
     pub(super) async fn tear_down(&self) {
-        if self.root {
-            return;
-        }
-        let command = ToolCommand::new("buildah", &self.ctx.work)
-            .args(["unshare", "--", "rm", "-rf", "--"])
-            .args(self.storage.folders());
-        if let Err(error) = self.tools.run_any(command).await {
-            tracing::warn!(%error, "the private storage of a build stays in its work folder");
-        }
+        self.storage.remove("buildah", &self.tools, &self.ctx.work, self.root).await;
     }
 }

@@ -119,16 +119,13 @@ fn instructions(text: &str) -> Vec<(usize, String)> {
             continue;
         }
         let (number, mut joined) = open.take().unwrap_or((index + 1, String::new()));
-        match trimmed.strip_suffix(escape) {
-            Some(part) => {
-                joined.push_str(part);
-                joined.push(' ');
-                open = Some((number, joined));
-            }
-            None => {
-                joined.push_str(trimmed);
-                found.push((number, joined.trim().to_owned()));
-            }
+        if let Some(part) = trimmed.strip_suffix(escape) {
+            joined.push_str(part);
+            joined.push(' ');
+            open = Some((number, joined));
+        } else {
+            joined.push_str(trimmed);
+            found.push((number, joined.trim().to_owned()));
         }
     }
     found.extend(open.map(|(number, joined)| (number, joined.trim().to_owned())));

@@ -16,7 +16,7 @@ use super::containerfile::{self, Asked};
 
 use super::inputs::{Lend, Taken, Wanted};
 use super::reference::ImageName;
-use crate::sandbox::{Cgroup, Doing, Lent, Network, explain, registries_conf, runtime_script};
+use crate::sandbox::{Cgroup, Doing, Lent, Network, explain, registries_conf, runtime, runtime_script};
 
 /// The largest Containerfile that is read, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -58,13 +58,13 @@ impl Action for Buildah {
         }
         let text = containerfile_in_tree(ctx, &wanted).await?;
         let asked = asked_for(&text, &wanted)?;
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         for image in from_registries(&asked, &wanted, ctx)? {
             if image.digest.is_some() {
                 continue;
             }
             match self.digest_now(ctx, &image).await? {
-                Some(digest) => lines.push_str(&format!("{image} {digest}\n")),
+                Some(digest) => lines.push(format!("{image} {digest}")),
                 None => {
                     return Ok(Fingerprint::Unknown(format!(
                         "the digest of {image} cannot be asked for without skopeo"
@@ -72,7 +72,7 @@ impl Action for Buildah {
                 }
             }
         }
-        Ok(if lines.is_empty() { Fingerprint::Nothing } else { Fingerprint::Of(lines) })
+        Ok(if lines.is_empty() { Fingerprint::Nothing } else { Fingerprint::Of(lines.join("\n")) })
     }
 
     async fn execute(&self, ctx: &StepContext, given: Inputs) -> Result<Outputs, ActionError> {
@@ -179,12 +179,7 @@ async fn write_runtime(
     if wanted.isolation == Isolation::Chroot {
         return Ok(file);
     }
-    let Some(runtime) = ["runc", "crun"].into_iter().find_map(|name| ctx.services.tools.find(name)) else {
-        return Err(ActionError::permanent(
-            "neither runc nor crun is on this worker, and container/buildah needs one",
-        )
-        .help("apt-get install runc"));
-    };
+    let runtime = runtime(ctx)?;
     let mut variables = BTreeMap::from([("SOURCE_DATE_EPOCH".to_owned(), wanted.timestamp.to_string())]);
     if wanted.network == Network::Egress {
         let others = bench.lent.in_container.iter().filter(|(name, _)| !Lent::is_proxy(name));

@@ -228,8 +228,8 @@ async fn the_fingerprint_is_what_a_build_reads_besides_its_inputs() {
         action.fingerprint(&harness.context(&action), &inputs).await
     };
     let path = ("path", "./image".into());
-    assert_eq!(fingerprint("FROM scratch", &[path.clone()]).await, Ok(Fingerprint::Nothing));
-    assert_eq!(fingerprint(&pinned, &[path.clone()]).await, Ok(Fingerprint::Nothing));
+    assert_eq!(fingerprint("FROM scratch", std::slice::from_ref(&path)).await, Ok(Fingerprint::Nothing));
+    assert_eq!(fingerprint(&pinned, std::slice::from_ref(&path)).await, Ok(Fingerprint::Nothing));
     let egress = fingerprint("FROM scratch", &[path, ("network", "egress".into())]).await;
     assert!(matches!(egress, Ok(Fingerprint::Unknown(_))), "{egress:?}");
     assert!(fingerprint("FROM scratch", &[]).await.is_err(), "there is no file at the context's root");

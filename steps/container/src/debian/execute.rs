@@ -69,13 +69,13 @@ impl Action for Debian {
         if !exit.success() {
             return Err(failure::explain("apt-helper", &exit.stderr_tail));
         }
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for (index, archive) in archives.iter().enumerate() {
             let file = ctx.work.join(format!("InRelease.{index}"));
             let bytes = tokio::fs::read(&file).await.map_err(io_failed("read", &file))?;
-            text.push_str(&format!("{} {}\n", archive.suite, Digest::of(bytes)));
+            lines.push(format!("{} {}", archive.suite, Digest::of(bytes)));
         }
-        Ok(Fingerprint::Of(text))
+        Ok(Fingerprint::Of(lines.join("\n")))
     }
 
     async fn execute(&self, ctx: &StepContext, given: Inputs) -> Result<Outputs, ActionError> {

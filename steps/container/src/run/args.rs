@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn a_command_stands_in_place_of_the_entrypoint() {
         let argv = ["/bin/echo".to_owned(), "--help".to_owned()];
-        let args = args(Network::Egress, Some(&argv));
-        assert!(args.contains(&r#"--entrypoint=["/bin/echo"]"#.to_owned()));
-        assert_eq!(args[args.len() - 2..], ["abc", "--help"]);
-        assert!(args.contains(&"--network=host".to_owned()), "the namespace around podman is the network");
+        let words = args(Network::Egress, Some(&argv));
+        assert!(words.contains(&r#"--entrypoint=["/bin/echo"]"#.to_owned()));
+        assert_eq!(words[words.len() - 2..], ["abc", "--help"]);
+        assert!(words.contains(&"--network=host".to_owned()), "the namespace around podman is the network");
     }
 }

@@ -43,10 +43,6 @@ impl Exchange {
         Ok(Self(folder))
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        &self.0
-    }
-
     pub(super) fn mount(&self) -> Mount {
         Mount { source: self.0.clone(), target: IN_CONTAINER.to_owned(), read_only: false }
     }
@@ -96,7 +92,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let exchange = Exchange::make(folder.path().join("x"), Some("true"), None).unwrap();
         assert!(exchange.read().unwrap().is_empty());
-        let outputs = exchange.folder().join("outputs");
+        let outputs = exchange.0.join("outputs");
         fs::remove_file(&outputs).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", &outputs).unwrap();
         assert!(exchange.read().is_err());

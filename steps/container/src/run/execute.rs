@@ -12,7 +12,9 @@ use super::args::{self, Container, Mount};
 use super::exchange::Exchange;
 use super::inputs::{Start, Taken, Wanted};
 use super::owners;
-use crate::sandbox::{Cgroup, Doing, Lent, Network, Storage, containers_conf, explain, is_root, wrap};
+use crate::sandbox::{
+    Cgroup, Doing, Lent, Network, Storage, containers_conf, explain, is_root, runtime, wrap,
+};
 
 /// Bytes that podman prints when it is asked for an id.
 const ID_BYTES: usize = 4096;
@@ -208,13 +210,7 @@ struct Podman<'a> {
 
 impl<'a> Podman<'a> {
     async fn set_up(ctx: &'a StepContext, manifest: &'a ActionManifest) -> Result<Self, ActionError> {
-        let Some(runtime) = ["runc", "crun"].into_iter().find_map(|name| ctx.services.tools.find(name))
-        else {
-            return Err(ActionError::permanent(
-                "neither runc nor crun is on this worker, and container/run needs one",
-            )
-            .help("apt-get install runc"));
-        };
+        let runtime = runtime(ctx)?;
         let conf = ctx.work.join("containers.conf");
         let text = containers_conf(&runtime.to_string_lossy());
         tokio::fs::write(&conf, text).await.map_err(io_failed("write", &conf))?;
@@ -259,16 +255,8 @@ impl<'a> Podman<'a> {
         Ok(wrap(command, network, &folder, self.root))
     }
 
-    /// Removes the storage. Without root, its files belong to ids that only podman's namespace may touch.
+    /// Removes the storage.
     async fn tear_down(&self) {
-        if self.root {
-            return;
-        }
-        let command = ToolCommand::new("podman", &self.ctx.work)
-            .args(["unshare", "--", "rm", "-rf", "--"])
-            .args(self.storage.folders());
-        if let Err(error) = self.tools.run_any(command).await {
-            tracing::warn!(%error, "the private storage of a container stays in its work folder");
-        }
+        self.storage.remove("podman", &self.tools, &self.ctx.work, self.root).await;
     }
 }

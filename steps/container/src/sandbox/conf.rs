@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use engine_ports::{ActionError, StepContext};
 
 /// `containers.conf`: works without systemd, without the right to raise limits, and with either runtime.
 pub(crate) fn containers_conf(runtime: &str) -> String {
@@ -29,6 +31,14 @@ pub(crate) fn registries_conf(registries: &BTreeMap<String, String>) -> String {
         );
     }
     text
+}
+
+/// The runtime on this worker. runc comes first: crun refuses machines that have both versions of control groups.
+pub(crate) fn runtime(ctx: &StepContext) -> Result<PathBuf, ActionError> {
+    ["runc", "crun"].into_iter().find_map(|name| ctx.services.tools.find(name)).ok_or_else(|| {
+        ActionError::permanent("neither runc nor crun is on this worker, and a container needs one")
+            .help("apt-get install runc")
+    })
 }
 
 /// A runtime that gives each command of a build `variables` and then is `runtime`.

@@ -34,16 +34,13 @@ pub(crate) fn explain(program: &str, doing: Doing, exit: &ToolExit) -> ActionErr
     if doing == Doing::Fetching {
         return fetching(&line(&["Error", "error"]), &has);
     }
-    if doing == Doing::Building {
-        if let Some(code) = command_code(stderr) {
-            let failed =
-                ActionError::permanent(format!("a command of the Containerfile ended with code {code}"));
-            return if code == 137 {
-                failed.help("it was killed, most likely for its memory: give the step more `memory`")
-            } else {
-                failed.help("the step's log shows the command and what it said")
-            };
-        }
+    if let Some(code) = command_code(stderr).filter(|_| doing == Doing::Building) {
+        let failed = ActionError::permanent(format!("a command of the Containerfile ended with code {code}"));
+        return failed.help(if code == 137 {
+            "it was killed, most likely for its memory: give the step more `memory`"
+        } else {
+            "the step's log shows the command and what it said"
+        });
     }
     ActionError::permanent(format!("{program} failed: {}", line(&["Error", "error"])))
         .help("the step's log has the whole output")

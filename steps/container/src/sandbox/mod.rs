@@ -9,7 +9,7 @@ mod network;
 mod storage;
 
 pub(crate) use cgroup::Cgroup;
-pub(crate) use conf::{containers_conf, registries_conf, runtime_script};
+pub(crate) use conf::{containers_conf, registries_conf, runtime, runtime_script};
 pub(crate) use failure::{Doing, explain};
 pub(crate) use lent::{CA_IN_CONTAINER, Lent};
 pub(crate) use network::{DNS, Network, is_root, wrap};

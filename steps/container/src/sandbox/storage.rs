@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use engine_ports::ToolCommand;
+use steps_kit::Tools;
+
 /// Where an attempt keeps images and containers.
 ///
 /// The driver is always `overlay`: another one gives layers with other bytes.
@@ -18,9 +21,18 @@ impl Storage {
         Self { root: work.join("storage"), run: work.join("storage-run") }
     }
 
-    /// The folders that it fills.
-    pub(crate) fn folders(&self) -> [&Path; 2] {
-        [&self.root, &self.run]
+    /// Removes it before the work folder goes. Root needs no help with that; for everybody else, the files belong
+    /// to ids that only the namespace of `program` may touch.
+    pub(crate) async fn remove(&self, program: &str, tools: &Tools<'_>, work: &Path, root: bool) {
+        if root {
+            return;
+        }
+        let command = ToolCommand::new(program, work)
+            .args(["unshare", "--", "rm", "-rf", "--"])
+            .args([&self.root, &self.run]);
+        if let Err(error) = tools.run_any(command).await {
+            tracing::warn!(%error, "a private storage stays in its work folder");
+        }
     }
 
     /// What buildah and podman take in front of their command.
