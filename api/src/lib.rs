@@ -3,6 +3,7 @@
 
 mod adapters;
 mod catalogue;
+pub mod cli;
 pub mod config;
 pub mod data;
 mod factory;

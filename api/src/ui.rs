@@ -57,6 +57,11 @@ impl Ui {
         self.out_colour
     }
 
+    /// Whether notes are coloured.
+    pub(crate) const fn colours_notes(self) -> bool {
+        self.err_colour
+    }
+
     /// A line of the result.
     pub(crate) fn line(self, text: impl Display) {
         self.raw(format!("{text}\n").as_bytes());

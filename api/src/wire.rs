@@ -19,7 +19,7 @@ use vocab::{Clock, IdSource, Limits, TenantName, WorkerId};
 use crate::adapters::{FileSecrets, GitWorkflows, RegistryArtifacts, RegistryImages};
 use crate::catalogue::actions;
 use crate::config::{Config, Environment};
-use crate::data::{AdminToken, DataError, DataFolder, FolderLock, Sealer};
+use crate::data::{AdminToken, DataError, DataFolder, Endpoint, FolderLock, Sealer};
 use crate::factory::{Factory, FactoryParts};
 use crate::filters::Tokens;
 use crate::metrics::{self, Metrics};
@@ -69,8 +69,9 @@ pub(crate) struct Wired {
     pub(crate) registry: Registry,
     /// The folder.
     pub(crate) folder: DataFolder,
-    /// The lock on it; given up last.
-    pub(crate) lock: FolderLock,
+    /// Programs of the operator.
+    pub(crate) tools: Arc<dyn ToolRunner>,
+    lock: FolderLock,
     databases: [Database; 2],
     background: CancellationToken,
 }
@@ -107,7 +108,8 @@ impl Wired {
         let runs: Arc<dyn RunStore> = Arc::new(SqliteRunStore::new(engine_db.clone()));
         let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(size(limits.event_backlog)));
         let io = |action| move |source| WireError::Io { action, source };
-        let logs = Logs::open(folder.logs(), &limits, Arc::clone(&clock)).map_err(io("open the folder of logs"))?;
+        let logs =
+            Logs::open(folder.logs(), &limits, Arc::clone(&clock)).map_err(io("open the folder of logs"))?;
         let actions = ActionSet::new(actions())?;
         let catalogue = Catalogue::new(actions.manifests().cloned());
         let engine = Engine::start(EngineParts {
@@ -124,7 +126,8 @@ impl Wired {
         })
         .await?;
         let bounds = Bounds { file_bytes: size(limits.workflow_bytes), ..Bounds::default() };
-        let reader = RepositoryReader::new(tools, config.steps.clone(), folder.repositories(), bounds);
+        let reader =
+            RepositoryReader::new(Arc::clone(&tools), config.steps.clone(), folder.repositories(), bounds);
         tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
         tokio::spawn(sweep(registry.clone(), Arc::clone(&clock), background.clone()));
         let factory = Factory::new(FactoryParts {
@@ -143,15 +146,25 @@ impl Wired {
             metrics: Metrics::install(),
         });
         let databases = [engine_db, registry_db];
-        Ok(Self { factory: Arc::new(factory), registry, folder, lock, databases, background })
+        Ok(Self { factory: Arc::new(factory), registry, folder, tools, lock, databases, background })
     }
 
-    /// Ends in order: attempts, streams, databases, lock.
-    pub(crate) async fn close(self) {
+    /// Writes down where the process can be reached, for others and for clients.
+    pub(crate) fn announce(&mut self, local_url: &str) -> Result<(), DataError> {
+        self.lock.listening_at(&self.folder, local_url)?;
+        Endpoint { url: local_url.to_owned(), pid: std::process::id() }.announce(&self.folder)
+    }
+
+    /// Takes no new work, lets attempts end within their time, stops the rest as lost, ends streams.
+    pub(crate) async fn drain(&self) {
         self.factory.drain();
         self.factory.engine.shutdown().await;
         self.factory.close();
         self.background.cancel();
+    }
+
+    /// Closes what is open, and gives the folder up. To be called after [`Wired::drain`].
+    pub(crate) async fn close(self) {
         for database in &self.databases {
             database.close().await;
         }

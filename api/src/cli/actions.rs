@@ -20,7 +20,9 @@ pub(super) struct Actions {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List all actions.
-    #[command(after_help = "Examples:\n  image-factory actions list\n  image-factory actions list --output json")]
+    #[command(
+        after_help = "Examples:\n  image-factory actions list\n  image-factory actions list --output json"
+    )]
     List {
         /// For people or for scripts
         #[arg(long, value_enum, default_value = "text")]
@@ -44,7 +46,8 @@ pub(super) fn actions(command: &Actions, setup: &Setup) -> Result<(), Failure> {
             setup.ui.json(&catalogue.iter().map(ActionView::from).collect::<Vec<_>>());
         }
         Command::List { output: Output::Text } => {
-            let mut rows = vec![["ACTION", "ISOLATION", "CACHED", "UNDOES", "SUMMARY"].map(str::to_owned).to_vec()];
+            let mut rows =
+                vec![["ACTION", "ISOLATION", "CACHED", "UNDOES", "SUMMARY"].map(str::to_owned).to_vec()];
             rows.extend(catalogue.iter().map(ActionView::from).map(|action| {
                 let word = |flag| if flag { "yes" } else { "-" }.to_owned();
                 vec![
@@ -79,7 +82,8 @@ fn show(action: &ActionView, setup: &Setup) {
     ui.line(format!("{}\n\n{}", action.summary, action.doc.trim()));
     for (title, schema) in [("Inputs", &action.inputs), ("Outputs", &action.outputs)] {
         ui.line(format!("\n{}", ui.paint(Tone::Strong, title)));
-        let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let required: Vec<_> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         for (name, port) in schema["properties"].as_object().into_iter().flatten() {
             let ty = port["type"].as_str().or_else(|| port["properties"]["$artifact"]["const"].as_str());
             let mut facts = vec![ty.unwrap_or("any").to_owned()];
@@ -89,7 +93,11 @@ fn show(action: &ActionView, setup: &Setup) {
             if let Some(default) = port.get("default") {
                 facts.push(format!("default {default}"));
             }
-            ui.line(format!("  {name} ({})  {}", facts.join(", "), port["description"].as_str().unwrap_or("")));
+            ui.line(format!(
+                "  {name} ({})  {}",
+                facts.join(", "),
+                port["description"].as_str().unwrap_or("")
+            ));
         }
     }
     if !action.effects.is_empty() {

@@ -29,7 +29,8 @@ impl Server {
     /// The server that the arguments, the environment or the data folder name.
     pub(super) fn find(args: &ServerArgs, setup: &Setup) -> Result<Self, Failure> {
         let config = setup.resolve(&args.config.flags(&[]))?.config;
-        let named = args.server.clone().or_else(|| setup.environment.get("IMAGE_FACTORY_SERVER").map(str::to_owned));
+        let named =
+            args.server.clone().or_else(|| setup.environment.get("IMAGE_FACTORY_SERVER").map(str::to_owned));
         let own_token = setup.environment.get("IMAGE_FACTORY_TOKEN").map(str::to_owned);
         // A client makes no data folder: it only reads one that is there.
         let folder = config.data_dir.is_dir().then(|| DataFolder::open(&config.data_dir)).transpose()?;
@@ -105,7 +106,11 @@ impl Server {
     async fn exchange(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| {
             let failure = Failure::new(format!("cannot reach {}: {}", self.base, root(&error)));
-            if error.is_connect() { failure.help("is the server running? `image-factory serve` starts one") } else { failure }
+            if error.is_connect() {
+                failure.help("is the server running? `image-factory serve` starts one")
+            } else {
+                failure
+            }
         })?;
         if response.status().is_success() {
             return Ok(response);
@@ -128,7 +133,8 @@ fn http_client(ca_bundle: Option<&std::path::Path>) -> Result<Client, Failure> {
     // Ignored when it is set already: the process has one provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     if let Some(path) = ca_bundle {
-        let unusable = |reason: String| Failure::usage(format!("`steps.ca_bundle` {}: {reason}", path.display()));
+        let unusable =
+            |reason: String| Failure::usage(format!("`steps.ca_bundle` {}: {reason}", path.display()));
         let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
         let authorities =
             reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;
@@ -139,10 +145,19 @@ fn http_client(ca_bundle: Option<&std::path::Path>) -> Result<Client, Failure> {
     builder.build().map_err(|error| Failure::new(format!("no HTTP client can be made: {}", root(&error))))
 }
 
+/// The status that a URL answers with, or why it does not.
+pub(super) async fn reach(url: &str, ca_bundle: Option<&std::path::Path>) -> Result<u16, String> {
+    let client = http_client(ca_bundle).map_err(|_| "no HTTP client can be made".to_owned())?;
+    let answer = client.head(url).timeout(CONNECT).send().await.map_err(|error| root(&error))?;
+    Ok(answer.status().as_u16())
+}
+
 async fn bounded(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    while let Some(chunk) =
-        response.chunk().await.map_err(|error| Failure::new(format!("the answer broke off: {}", root(&error))))?
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| Failure::new(format!("the answer broke off: {}", root(&error))))?
     {
         if bytes.len() + chunk.len() > MOST_BYTES {
             return Err(Failure::new(format!("the answer is larger than {MOST_BYTES} bytes")));

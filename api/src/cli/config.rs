@@ -18,7 +18,9 @@ pub(super) struct Config {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print every setting with its value and where it comes from.
-    #[command(after_help = "Examples:\n  image-factory config show --redacted\n  image-factory config show --data-dir /srv/factory --output json")]
+    #[command(
+        after_help = "Examples:\n  image-factory config show --redacted\n  image-factory config show --data-dir /srv/factory --output json"
+    )]
     Show {
         /// Hide credentials in URLs
         #[arg(long)]

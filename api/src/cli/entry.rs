@@ -1,12 +1,16 @@
 //! The start of the program: arguments, runtime, exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
 use super::args::{Cli, Command};
 use super::setup::Setup;
 use super::{Failure, actions, config, doctor, explain, init, lint, plan, projects, run, runs, serve};
+
+/// Time for threads that still do something when the command has ended.
+const LAST_MOMENT: Duration = Duration::from_millis(200);
 
 /// Runs the command that the arguments name. Exit code 0: done; 1: failed; 2: what was given is wrong.
 pub fn main() -> ExitCode {
@@ -24,7 +28,12 @@ pub fn main() -> ExitCode {
     };
     let setup = Setup::of_process();
     let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(dispatch(cli.command, &setup)),
+        Ok(runtime) => {
+            let ended = runtime.block_on(dispatch(cli.command, &setup));
+            // What still blocks has nobody left to wait for it.
+            runtime.shutdown_timeout(LAST_MOMENT);
+            ended
+        }
         Err(error) => Err(Failure::new(format!("the system gives no threads: {error}"))),
     };
     match ended {

@@ -4,8 +4,10 @@ use std::fmt::Display;
 
 use crate::config::ConfigError;
 use crate::data::DataError;
+use crate::problem::Problem;
 use crate::serve::ServeError;
 use crate::ui::{Tone, Ui};
+use crate::wire::WireError;
 
 /// The end of a command that did not do what it was asked.
 #[derive(Debug)]
@@ -61,6 +63,21 @@ impl From<ConfigError> for Failure {
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
         Self { help: error.help(), ..Self::new(error) }
+    }
+}
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::Data(error) => error.into(),
+            other => Self::new(other),
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { help: problem.help, ..Self::new(problem.detail) }
     }
 }
 

@@ -15,7 +15,9 @@ use crate::ui::{Output, Tone};
 
 /// Check workflows.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  image-factory lint .image-factory/*.yaml\n  image-factory lint --output json --trust host workflow.yaml")]
+#[command(
+    after_help = "Examples:\n  image-factory lint .image-factory/*.yaml\n  image-factory lint --output json --trust host workflow.yaml"
+)]
 pub(super) struct Lint {
     /// The workflows' files
     #[arg(required = true)]

@@ -13,6 +13,8 @@ mod init;
 mod lint;
 mod plan;
 mod projects;
+mod quiet_log;
+mod repository;
 mod run;
 mod runs;
 mod serve;

@@ -27,7 +27,9 @@ pub(super) struct Plan {
 
 /// Draw the graph of a workflow.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  image-factory graph workflow.yaml\n  image-factory graph --format dot workflow.yaml | dot -Tsvg > graph.svg")]
+#[command(
+    after_help = "Examples:\n  image-factory graph workflow.yaml\n  image-factory graph --format dot workflow.yaml | dot -Tsvg > graph.svg"
+)]
 pub(super) struct Graph {
     /// The workflow's file
     file: PathBuf,

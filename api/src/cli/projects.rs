@@ -20,7 +20,9 @@ pub(super) struct Projects {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Register a Git repository.
-    #[command(after_help = "Examples:\n  image-factory projects add debian https://git.example/team/debian.git\n  image-factory projects add local file:///srv/git/debian.git --trust host --webhook-secret-file secret")]
+    #[command(
+        after_help = "Examples:\n  image-factory projects add debian https://git.example/team/debian.git\n  image-factory projects add local file:///srv/git/debian.git --trust host --webhook-secret-file secret"
+    )]
     Add {
         /// Its name: lower-case letters, digits and dashes
         name: String,
@@ -58,7 +60,9 @@ enum Command {
         common: Common,
     },
     /// Change a project.
-    #[command(after_help = "Examples:\n  image-factory projects update debian --url https://git.example/new.git\n  image-factory projects update debian --renew-webhook-secret\n  image-factory projects update debian --distrust")]
+    #[command(
+        after_help = "Examples:\n  image-factory projects update debian --url https://git.example/new.git\n  image-factory projects update debian --renew-webhook-secret\n  image-factory projects update debian --distrust"
+    )]
     Update {
         /// Its name
         name: String,
@@ -103,7 +107,9 @@ pub(super) async fn projects(command: Projects, setup: &Setup) -> Result<(), Fai
             show(&server.get(&format!("/api/v1/projects/{}", escape(&name))).await?, &common, setup);
         }
         Command::Remove { name, common } => {
-            Server::find(&common.server, setup)?.delete(&format!("/api/v1/projects/{}", escape(&name))).await?;
+            Server::find(&common.server, setup)?
+                .delete(&format!("/api/v1/projects/{}", escape(&name)))
+                .await?;
             setup.ui.note(format!("removed {name}"));
         }
         Command::Update { name, url, trust, distrust, renew_webhook_secret, common } => {

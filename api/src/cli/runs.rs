@@ -23,7 +23,9 @@ pub(super) struct Runs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List runs, newest first.
-    #[command(after_help = "Examples:\n  image-factory runs list\n  image-factory runs list --project debian --status failed --output json")]
+    #[command(
+        after_help = "Examples:\n  image-factory runs list\n  image-factory runs list --project debian --status failed --output json"
+    )]
     List {
         /// Only those of this project
         #[arg(long)]
@@ -46,7 +48,9 @@ enum Command {
         common: Common,
     },
     /// Print the log of a step.
-    #[command(after_help = "Examples:\n  image-factory runs logs RUN build\n  image-factory runs logs RUN build --follow")]
+    #[command(
+        after_help = "Examples:\n  image-factory runs logs RUN build\n  image-factory runs logs RUN build --follow"
+    )]
     Logs {
         /// The run
         run: RunId,
@@ -89,7 +93,9 @@ enum Command {
         common: Common,
     },
     /// Start a run of a project's workflow.
-    #[command(after_help = "Example:\n  image-factory runs start debian --workflow golden-debian --ref main --input release=trixie")]
+    #[command(
+        after_help = "Example:\n  image-factory runs start debian --workflow golden-debian --ref main --input release=trixie"
+    )]
     Start {
         /// The project
         project: String,
@@ -118,7 +124,9 @@ struct Common {
 
 pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
     match command.command {
-        Command::List { project, status, limit, common } => list(project, status, limit, &common, setup).await,
+        Command::List { project, status, limit, common } => {
+            list(project, status, limit, &common, setup).await
+        }
         Command::Show { run, common } => show(run, &common, setup).await,
         Command::Logs { run, step, attempt, follow, server } => {
             let server = Server::find(&server, setup)?;
@@ -145,7 +153,8 @@ pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
             steer(&common, setup, &format!("/api/v1/runs/{run}/cancel"), &CancelRun { reason }).await
         }
         Command::Retry { run, common } => {
-            steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &Json::Object(serde_json::Map::new())).await
+            steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &Json::Object(serde_json::Map::new()))
+                .await
         }
         Command::Start { project, workflow, git_ref, inputs, common } => {
             // A value that reads as JSON is one; anything else is a text.
@@ -201,7 +210,8 @@ async fn list(
         setup.ui.json(&runs);
         return Ok(());
     }
-    let mut rows = vec![["RUN", "WORKFLOW", "PROJECT", "STATUS", "TOOK", "STARTED"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["RUN", "WORKFLOW", "PROJECT", "STATUS", "TOOK", "STARTED"].map(str::to_owned).to_vec()];
     rows.extend(runs.into_iter().map(|run| {
         vec![
             run.id.to_string(),
@@ -241,7 +251,14 @@ async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure>
             (None, true) => "from the cache".to_owned(),
             _ => String::new(),
         };
-        vec![step.path, step.status.to_string(), step.attempts.to_string(), took(step.duration_ms), step.action, note]
+        vec![
+            step.path,
+            step.status.to_string(),
+            step.attempts.to_string(),
+            took(step.duration_ms),
+            step.action,
+            note,
+        ]
     }));
     ui.line("");
     ui.table(&rows);

@@ -14,5 +14,6 @@ pub use environment::Environment;
 pub use error::ConfigError;
 pub use model::{Config, LogConfig, LogFormat, TlsConfig};
 pub use reference::reference;
+pub(crate) use resolve::hide_credentials;
 pub use resolve::{Flags, Origin, Resolved, Shown, resolve};
 pub use table::{Kind, Setting, settings};

@@ -49,3 +49,19 @@ impl Endpoint {
         let _ = std::fs::remove_file(folder.endpoint());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_find_a_server_until_it_withdraws() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(folder.path()).unwrap();
+        let endpoint = Endpoint { url: "http://127.0.0.1:1".to_owned(), pid: 1 };
+        endpoint.announce(&folder).unwrap();
+        assert_eq!(Endpoint::load(&folder).unwrap(), Some(endpoint));
+        Endpoint::withdraw(&folder);
+        assert_eq!(Endpoint::load(&folder).unwrap(), None);
+    }
+}

@@ -43,7 +43,9 @@ pub(crate) fn routes(factory: &Arc<Factory>, registry: Part) -> Routes {
 }
 
 /// The factory, for a handler.
-fn factory(factory: &Arc<Factory>) -> impl Filter<Extract = (Arc<Factory>,), Error = Infallible> + Clone + use<> {
+fn factory(
+    factory: &Arc<Factory>,
+) -> impl Filter<Extract = (Arc<Factory>,), Error = Infallible> + Clone + use<> {
     let factory = Arc::clone(factory);
     warp::any().map(move || Arc::clone(&factory))
 }

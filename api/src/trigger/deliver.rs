@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use vocab::{Inputs, Name};
 use warp::http::StatusCode;
 
-use super::source::{ReadError, WorkflowFile};
 use super::Push;
+use super::source::{ReadError, WorkflowFile};
 use crate::factory::{Factory, NewStart};
 use crate::model::{Refused, Skipped, Started, TriggerAnswer};
 use crate::problem::{Problem, ProblemKind};
@@ -184,7 +184,12 @@ impl Changed {
     }
 }
 
-async fn changed_paths(factory: &Factory, project: &Project, push: &Push, commit: &str) -> Option<Vec<String>> {
+async fn changed_paths(
+    factory: &Factory,
+    project: &Project,
+    push: &Push,
+    commit: &str,
+) -> Option<Vec<String>> {
     let before = push.before.as_deref()?;
     match factory.source.changed(project, before, commit, &push.git_ref).await {
         Ok(paths) => paths,

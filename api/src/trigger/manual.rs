@@ -29,7 +29,8 @@ pub(crate) async fn find(
     let mut found = Vec::new();
     for file in files {
         let compilation = factory.compile(&file.path, &file.text, project.trust_host);
-        let by_file = workflow.is_some_and(|wanted| file.path == wanted || file.path.ends_with(&format!("/{wanted}")));
+        let by_file =
+            workflow.is_some_and(|wanted| file.path == wanted || file.path.ends_with(&format!("/{wanted}")));
         match compilation.workflow {
             Some(compiled) => {
                 names.push(compiled.name.to_string());

@@ -125,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_new_branch_has_nothing_before_it() {
-        let push = read(&json!({"ref": "refs/heads/x", "before": NONE, "after": B, "created": true})).unwrap();
+        let push =
+            read(&json!({"ref": "refs/heads/x", "before": NONE, "after": B, "created": true})).unwrap();
         assert_eq!((push.before, push.commit.as_deref()), (None, Some(B)));
     }
 

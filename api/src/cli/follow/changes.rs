@@ -47,7 +47,10 @@ pub(super) fn changes(before: Option<&Snapshot>, after: &Snapshot) -> Vec<Change
     }
     let (status, compensation) = (after.detail.run.status, after.detail.run.compensation);
     if before.is_some_and(|before| before.detail.run.status != status) && !status.is_terminal() {
-        lines.push(Change { tone: Tone::Busy, text: format!("the run is {status}, compensation {compensation}") });
+        lines.push(Change {
+            tone: Tone::Busy,
+            text: format!("the run is {status}, compensation {compensation}"),
+        });
     }
     lines
 }
@@ -65,7 +68,9 @@ pub(super) fn tone(status: StepStatus) -> Tone {
 fn step_line(step: &StepView) -> Option<Change> {
     let text = match step.status {
         StepStatus::Pending | StepStatus::Ready => return None,
-        StepStatus::Running if step.attempts > 1 => format!("{}: running, attempt {}", step.path, step.attempts),
+        StepStatus::Running if step.attempts > 1 => {
+            format!("{}: running, attempt {}", step.path, step.attempts)
+        }
         StepStatus::Running => format!("{}: running", step.path),
         StepStatus::Succeeded if step.cached => format!("{}: from the cache", step.path),
         StepStatus::Succeeded => format!("{}: succeeded in {}", step.path, took(step.duration_ms)),
@@ -89,7 +94,9 @@ pub(super) fn effect_line(effect: &EffectView) -> Option<Change> {
         EffectState::Undoing => (Tone::Busy, format!("undoing {name}")),
         EffectState::Undone => (Tone::Good, format!("undone {name}")),
         EffectState::Superseded => (Tone::Quiet, format!("left alone {name}: somebody has changed it since")),
-        EffectState::Stuck => (Tone::Bad, format!("STUCK {name}: it could not be undone; a person has to look")),
+        EffectState::Stuck => {
+            (Tone::Bad, format!("STUCK {name}: it could not be undone; a person has to look"))
+        }
         EffectState::Intended | EffectState::Made | EffectState::Held | EffectState::Released => return None,
     };
     Some(Change { tone, text })

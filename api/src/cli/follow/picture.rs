@@ -26,22 +26,37 @@ pub(super) fn picture(snapshot: &Snapshot) -> Vec<Line> {
     let all = snapshot.detail.steps.len();
     let head = format!("{}  {}  {ended}/{all} steps  {}", run.workflow, run.status, took(run.duration_ms));
     let mut lines = vec![Line { tone: run_tone(run.status), text: head }];
-    let width = snapshot.detail.steps.iter().map(|step| step.path.len() + 2 * depth(snapshot, step)).max().unwrap_or(0);
+    let width = snapshot
+        .detail
+        .steps
+        .iter()
+        .map(|step| step.path.len() + 2 * depth(snapshot, step))
+        .max()
+        .unwrap_or(0);
     let mut shown: Vec<&StepView> = snapshot.detail.steps.iter().collect();
     if all > MOST_STEPS {
-        shown.retain(|step| !matches!(step.status, StepStatus::Pending | StepStatus::Succeeded | StepStatus::Skipped));
+        shown.retain(|step| {
+            !matches!(step.status, StepStatus::Pending | StepStatus::Succeeded | StepStatus::Skipped)
+        });
         shown.truncate(MOST_STEPS);
     }
     for step in &shown {
         let indent = "  ".repeat(depth(snapshot, step));
         let name = format!("{indent}{}", step.path);
-        lines.push(Line { tone: tone(step.status), text: format!("  {} {name:<width$}  {}", mark(step), words(step)) });
+        lines.push(Line {
+            tone: tone(step.status),
+            text: format!("  {} {name:<width$}  {}", mark(step), words(step)),
+        });
     }
     if shown.len() < all {
         lines.push(Line { tone: Tone::Quiet, text: format!("    … and {} more", all - shown.len()) });
     }
     lines.extend(
-        snapshot.effects.iter().filter_map(effect_line).map(|change| Line { tone: change.tone, text: format!("  ↩ {}", change.text) }),
+        snapshot
+            .effects
+            .iter()
+            .filter_map(effect_line)
+            .map(|change| Line { tone: change.tone, text: format!("  ↩ {}", change.text) }),
     );
     lines
 }
@@ -56,7 +71,11 @@ fn run_tone(status: RunStatus) -> Tone {
 
 fn depth(snapshot: &Snapshot, step: &StepView) -> usize {
     let name = step.path.split(['[', '/']).next().unwrap_or_default();
-    snapshot.plan.iter().find(|planned| planned.name == name).map_or(0, |planned| planned.depth.min(12) as usize)
+    snapshot
+        .plan
+        .iter()
+        .find(|planned| planned.name == name)
+        .map_or(0, |planned| planned.depth.min(12) as usize)
 }
 
 fn mark(step: &StepView) -> char {
@@ -77,7 +96,8 @@ fn words(step: &StepView) -> String {
     match step.status {
         StepStatus::Pending | StepStatus::Ready => String::new(),
         StepStatus::Running => {
-            let attempt = if step.attempts > 1 { format!(" (attempt {})", step.attempts) } else { String::new() };
+            let attempt =
+                if step.attempts > 1 { format!(" (attempt {})", step.attempts) } else { String::new() };
             let doing = step.progress.as_deref().map(|doing| format!("  {doing}")).unwrap_or_default();
             format!("{}{attempt}{doing}", took(step.duration_ms))
         }

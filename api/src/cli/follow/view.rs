@@ -69,7 +69,8 @@ impl Live {
         let picture = picture(snapshot);
         while self.lines.len() < picture.len() {
             // The template is fixed and valid; should it not be, the default style shows the message too.
-            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style =
+                ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             self.lines.push(self.area.add(ProgressBar::new_spinner().with_style(style)));
         }
         while self.lines.len() > picture.len() {

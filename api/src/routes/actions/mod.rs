@@ -20,6 +20,8 @@ pub(super) fn routes(state: &Arc<Factory>) -> Part {
     let get = warp::path!("api" / "v1" / "actions" / String / String)
         .and(warp::get())
         .and(signed_in(state))
-        .map(|family: String, name: String, state: Arc<Factory>, _: Caller| settle(get::get(&state, &family, &name)));
+        .map(|family: String, name: String, state: Arc<Factory>, _: Caller| {
+            settle(get::get(&state, &family, &name))
+        });
     list.or(get).unify().boxed()
 }

@@ -12,7 +12,10 @@ const MOST_URL: usize = 2048;
 /// The URL of a repository that `git/fetch` takes, without credentials.
 pub(super) fn url(text: &str, settings: &StepSettings) -> Result<String, Problem> {
     if text.len() > MOST_URL || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(Problem::new(ProblemKind::Invalid, "the URL is too long, or holds blanks or control characters"));
+        return Err(Problem::new(
+            ProblemKind::Invalid,
+            "the URL is too long, or holds blanks or control characters",
+        ));
     }
     match steps_source::check_url(text, settings) {
         Ok(()) => Ok(text.to_owned()),
@@ -44,7 +47,14 @@ mod tests {
         let take = |text: &str| url(text, &StepSettings::default());
         assert!(take("https://git.example/a.git").is_ok());
         assert!(take("ssh://git@host/a").is_ok());
-        for bad in ["", "--upload-pack=x", "https://user:word@host/a", "ext::sh -c x", "ext::sh", "https://host/a\nb"] {
+        for bad in [
+            "",
+            "--upload-pack=x",
+            "https://user:word@host/a",
+            "ext::sh -c x",
+            "ext::sh",
+            "https://host/a\nb",
+        ] {
             assert!(take(bad).is_err(), "{bad}");
         }
     }

@@ -13,8 +13,10 @@ use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Body};
 
 pub(super) async fn create(factory: &Factory, caller: &Caller, body: NewProject) -> Result<Body, Problem> {
-    let name: Name =
-        body.name.parse().map_err(|error: vocab::NameError| Problem::new(ProblemKind::Invalid, error.to_string()))?;
+    let name: Name = body
+        .name
+        .parse()
+        .map_err(|error: vocab::NameError| Problem::new(ProblemKind::Invalid, error.to_string()))?;
     let url = check::url(&body.url, &factory.config.steps)?;
     let (secret, made) = match body.webhook_secret {
         Some(secret) => {

@@ -107,7 +107,12 @@ async fn wait(
     client: &mpsc::Sender<Chunk>,
 ) -> bool {
     // A follower that came after the end gets what there is and no more.
-    if !factory.runs.run_any_tenant(run).await.is_ok_and(|row| row.is_some_and(|row| !row.status.is_terminal())) {
+    if !factory
+        .runs
+        .run_any_tenant(run)
+        .await
+        .is_ok_and(|row| row.is_some_and(|row| !row.status.is_terminal()))
+    {
         return false;
     }
     loop {

@@ -43,14 +43,16 @@ pub(super) async fn logs(
     query: Query,
 ) -> Result<Body, Problem> {
     run_of(factory, caller, run).await?;
-    let path: StepPath = query.step.parse().map_err(|error: vocab::StepPathError| {
-        Problem::new(ProblemKind::BadRequest, error.to_string())
-    })?;
+    let path: StepPath = query
+        .step
+        .parse()
+        .map_err(|error: vocab::StepPathError| Problem::new(ProblemKind::BadRequest, error.to_string()))?;
     let steps = factory.runs.steps(run).await?;
     if !steps.iter().any(|step| step.path == path) {
         return Err(Problem::missing(&format!("step `{path}` in run {run}")));
     }
-    let attempts = factory.logs.attempts(run, &path).map_err(|error| Problem::internal(&error.to_string()))?;
+    let attempts =
+        factory.logs.attempts(run, &path).map_err(|error| Problem::internal(&error.to_string()))?;
     let attempt = query.attempt.or(attempts.last().copied());
     if attempt.is_none_or(|attempt| !attempts.contains(&attempt)) && !query.follow {
         let text = match attempt {

@@ -44,18 +44,24 @@ fn reading(state: &Arc<Factory>) -> Part {
         .and(warp::get())
         .and(signed_in(state))
         .then(|run, state: Arc<Factory>, caller: Caller| async move { settle(get::get(&state, &caller, run).await) });
-    let steps = warp::path!("api" / "v1" / "runs" / RunId / "steps").and(warp::get()).and(signed_in(state)).then(
-        |run, state: Arc<Factory>, caller: Caller| async move { settle(steps::steps(&state, &caller, run).await) },
-    );
+    let steps = warp::path!("api" / "v1" / "runs" / RunId / "steps")
+        .and(warp::get())
+        .and(signed_in(state))
+        .then(|run, state: Arc<Factory>, caller: Caller| async move {
+            settle(steps::steps(&state, &caller, run).await)
+        });
     let effects = warp::path!("api" / "v1" / "runs" / RunId / "effects")
         .and(warp::get())
         .and(signed_in(state))
         .then(|run, state: Arc<Factory>, caller: Caller| async move {
             settle(effects::effects(&state, &caller, run).await)
         });
-    let graph = warp::path!("api" / "v1" / "runs" / RunId / "graph").and(warp::get()).and(signed_in(state)).then(
-        |run, state: Arc<Factory>, caller: Caller| async move { settle(graph::graph(&state, &caller, run).await) },
-    );
+    let graph = warp::path!("api" / "v1" / "runs" / RunId / "graph")
+        .and(warp::get())
+        .and(signed_in(state))
+        .then(|run, state: Arc<Factory>, caller: Caller| async move {
+            settle(graph::graph(&state, &caller, run).await)
+        });
     list.or(get).unify().or(steps).unify().or(effects).unify().or(graph).unify().boxed()
 }
 
@@ -95,9 +101,12 @@ fn steering(state: &Arc<Factory>) -> Part {
         .then(|run, state: Arc<Factory>, caller: Caller, body: CancelRun| async move {
             settle(cancel::cancel(&state, &caller, run, body).await)
         });
-    let retry = warp::path!("api" / "v1" / "runs" / RunId / "retry").and(warp::post()).and(signed_in(state)).then(
-        |run, state: Arc<Factory>, caller: Caller| async move { settle(retry::retry(&state, &caller, run).await) },
-    );
+    let retry = warp::path!("api" / "v1" / "runs" / RunId / "retry")
+        .and(warp::post())
+        .and(signed_in(state))
+        .then(|run, state: Arc<Factory>, caller: Caller| async move {
+            settle(retry::retry(&state, &caller, run).await)
+        });
     create.or(cancel).unify().or(retry).unify().boxed()
 }
 

@@ -14,7 +14,10 @@ use crate::factory::Factory;
 /// `/health`, `/ready`, `/metrics`: without a token, since they tell nothing about anybody.
 pub(super) fn routes(state: &Arc<Factory>) -> Part {
     let health = warp::path!("health").and(warp::get()).map(health::health);
-    let ready = warp::path!("ready").and(warp::get()).and(factory(state)).map(|state: Arc<Factory>| ready::ready(&state));
+    let ready = warp::path!("ready")
+        .and(warp::get())
+        .and(factory(state))
+        .map(|state: Arc<Factory>| ready::ready(&state));
     let metrics = warp::path!("metrics")
         .and(warp::get())
         .and(factory(state))

@@ -1,0 +1,191 @@
+//! `run FILE`: a workflow here and now, without a server, on the same engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clap::Args;
+use engine_ports::Notice;
+use lang::{CompileOptions, SourceFile, Workflow};
+use serde_json::json;
+use tokio::sync::broadcast::Receiver;
+use vocab::{Inputs, RunId, RunStatus};
+
+use super::args::{ConfigArgs, TrustArg, pair};
+use super::follow::{Snapshot, Watched, follow};
+use super::repository::Repository;
+use super::setup::Setup;
+use super::{Failure, lint};
+use crate::catalogue::catalogue;
+use crate::factory::{Factory, NewStart};
+use crate::model::{EffectView, PlanStepView, RunDetail, RunSummary};
+use crate::serve::Signals;
+use crate::ui::{Output, Ui};
+use crate::wire::Wired;
+
+/// Who started it, for the record.
+const ACTOR: &str = "command line";
+/// The longest time between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Run a workflow here and now.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  image-factory run workflow.yaml\n  image-factory run workflow.yaml --input release=trixie --trust host\n  image-factory run workflow.yaml --data-dir /tmp/factory --output json > result.json\n\nExit codes: 0 the run succeeded, 1 it failed, 2 the file does not compile or its inputs do not fit."
+)]
+pub(super) struct Run {
+    /// The workflow's file
+    file: PathBuf,
+    /// An input; lists and maps as JSON
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+    inputs: Vec<(String, String)>,
+    /// Allow steps that run on the host
+    #[arg(long, value_enum)]
+    trust: Option<TrustArg>,
+    /// For people or for scripts
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
+    let mut config = setup.resolve(&command.config.flags(&[]))?.config;
+    setup.start_log(&config.log, true)?;
+    let options = CompileOptions { limits: config.limits.clone(), ..lint::options(command.trust) };
+    let workflow = compile(&command, &options, setup)?;
+    let inputs = inputs(&workflow, &command.inputs)?;
+    let repository = Repository::around(&command.file);
+    if let Some(repository) = &repository {
+        config.steps.git_roots.push(repository.top().to_owned());
+    }
+    let mut signals = Signals::listen()?;
+    let wired = Wired::open(config, &setup.environment, "run").await?;
+    let source = match repository {
+        Some(repository) => repository.head(&*wired.tools, wired.folder.path(), setup.ui).await,
+        None => None,
+    };
+    let trust_host = command.trust.is_some();
+    let start = NewStart::manual(workflow, inputs, ACTOR);
+    let start = match source {
+        Some(source) => start.of_source(source, trust_host),
+        None => start.trusted(trust_host),
+    };
+    let ended = execute(&wired, start, &mut signals, setup.ui).await;
+    wired.drain().await;
+    wired.close().await;
+    let detail = ended?;
+    if command.output == Output::Json {
+        setup.ui.json(&detail);
+    } else {
+        for (name, value) in &detail.run.outputs {
+            setup.ui.line(format!("{name} = {value}"));
+        }
+    }
+    if detail.run.status == RunStatus::Succeeded { Ok(()) } else { Err(Failure::said(1)) }
+}
+
+fn compile(command: &Run, options: &CompileOptions, setup: &Setup) -> Result<Workflow, Failure> {
+    let source: SourceFile = lint::read(&command.file, &options.limits)?;
+    let compilation = lang::compile(&source, &catalogue(), options);
+    for diagnostic in &compilation.diagnostics {
+        setup.ui.note(lint::render(diagnostic, &source, setup.ui.colours_notes()));
+    }
+    compilation.workflow.ok_or_else(|| {
+        if command.output == Output::Json {
+            let list: Vec<_> = compilation.diagnostics.iter().map(lang::Diagnostic::to_json).collect();
+            setup.ui.json(&json!({ "run": null, "steps": [], "diagnostics": list }));
+        }
+        Failure::said(2)
+    })
+}
+
+/// The inputs as the workflow types them; all that is wrong with them at once.
+fn inputs(workflow: &Workflow, given: &[(String, String)]) -> Result<Inputs, Failure> {
+    let mut inputs = Inputs::new();
+    let mut errors = Vec::new();
+    for (name, text) in given {
+        match workflow.read_input(name, text) {
+            Ok(value) => {
+                inputs.insert(name.clone(), value);
+            }
+            Err(error) => errors.push(error.to_string()),
+        }
+    }
+    if errors.is_empty() {
+        errors.extend(
+            workflow.resolve_inputs(inputs.clone()).err().into_iter().flatten().map(|e| e.to_string()),
+        );
+    }
+    if errors.is_empty() { Ok(inputs) } else { Err(Failure::usage(errors.join("\n"))) }
+}
+
+/// Starts the run and follows it. A signal cancels it: what it made is undone, then the command ends. A second
+/// signal ends at once.
+async fn execute(
+    wired: &Wired,
+    start: NewStart,
+    signals: &mut Signals,
+    ui: Ui,
+) -> Result<RunDetail, Failure> {
+    let factory = &wired.factory;
+    // Subscribed before the start, so that nothing falls between.
+    let news = factory.bus.subscribe();
+    let run = factory.start(start).await?;
+    let row = factory.runs.run_any_tenant(run).await.map_err(Failure::new)?;
+    let row = row.ok_or_else(|| Failure::new(format!("run {run} is not in the store")))?;
+    let plan = factory.plan_of(&row).await.map_err(Failure::new)?;
+    let mut local = LocalRun { factory: Arc::clone(factory), run, news, plan: plan.steps.into() };
+    let mut following = std::pin::pin!(follow(&mut local, ui));
+    tokio::select! {
+        ended = &mut following => return ended,
+        signal = signals.stop() => {
+            ui.note(format!("{signal}: cancelling the run; what it made is undone (a second signal ends at once)"));
+        }
+    }
+    let reason = Some("the command was interrupted".to_owned());
+    // A run that ends in this moment cannot be cancelled any more, and is followed to its end all the same.
+    if let Err(problem) = factory.cancel(&row, ACTOR, reason).await {
+        tracing::debug!(detail = problem.detail, "the run was not cancelled");
+    }
+    tokio::select! {
+        ended = following => ended,
+        _ = signals.stop() => Err(Failure::new("ended at once; the next `run` with this data folder continues")),
+    }
+}
+
+/// A run of this process.
+struct LocalRun {
+    factory: Arc<Factory>,
+    run: RunId,
+    news: Receiver<Notice>,
+    plan: Arc<[PlanStepView]>,
+}
+
+#[async_trait]
+impl Watched for LocalRun {
+    async fn snapshot(&mut self) -> Result<Snapshot, Failure> {
+        let (factory, run) = (&self.factory, self.run);
+        let row = factory.runs.run_any_tenant(run).await.map_err(Failure::new)?;
+        let row = row.ok_or_else(|| Failure::new(format!("run {run} is not in the store")))?;
+        let steps = factory.step_views(run).await.map_err(Failure::new)?;
+        let effects = factory.runs.effects(run).await.map_err(Failure::new)?;
+        let detail = RunDetail { run: RunSummary::new(row, None, factory.clock.now()), steps };
+        let effects = effects.into_iter().map(EffectView::from).collect();
+        Ok(Snapshot { detail, effects, plan: Arc::clone(&self.plan) })
+    }
+
+    async fn news(&mut self) {
+        let mine = async {
+            loop {
+                match self.news.recv().await {
+                    Ok(notice) if notice.run != self.run => {}
+                    Ok(_) | Err(_) => return,
+                }
+            }
+        };
+        // Progress within a step is no event: look now and then.
+        let _ = tokio::time::timeout(LOOK_EVERY, mine).await;
+    }
+}
