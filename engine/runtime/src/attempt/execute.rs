@@ -122,15 +122,7 @@ fn failed(class: ErrorClass, message: String) -> Outcome {
 async fn attempt_in(shared: &Arc<Shared>, assignment: &Assignment, folder: &Path) -> Option<Outcome> {
     let name =
         LogName::Attempt { run: assignment.run, path: assignment.path.clone(), attempt: assignment.attempt };
-    let log: Arc<dyn StepLog> = match shared.logs.write(name) {
-        Ok(log) => Arc::new(log),
-        Err(error) => {
-            return Some(failed(
-                ErrorClass::Capacity,
-                format!("the attempt's log could not be opened: {error}"),
-            ));
-        }
-    };
+    let log: Arc<dyn StepLog> = Arc::new(shared.logs.write(name));
     let Some(action) = shared.actions.get(&assignment.action) else {
         return Some(failed(
             ErrorClass::Permanent,

@@ -69,14 +69,8 @@ async fn with<T: std::fmt::Debug>(
         permit = Arc::clone(&shared.undo_room).acquire_owned() => permit.ok()?,
         () = shared.stopped.cancelled() => return None,
     };
-    let capacity = |what: &str, error: std::io::Error| {
-        ActionError::new(ErrorClass::Capacity, format!("{what} could not be made: {error}"))
-    };
     let (run, path, effect) = (record.key.run, record.key.path.clone(), record.key.name.clone());
-    let log: Arc<dyn StepLog> = match shared.logs.write(LogName::Undo { run, path, effect }) {
-        Ok(log) => Arc::new(log),
-        Err(error) => return Some(Err(capacity("the log of an undo", error))),
-    };
+    let log: Arc<dyn StepLog> = Arc::new(shared.logs.write(LogName::Undo { run, path, effect }));
     let Some(action) = shared.actions.get(&record.action) else {
         let error = ActionError::permanent(format!(
             "this worker has no action {} to {verb} `{}` with",
@@ -86,7 +80,10 @@ async fn with<T: std::fmt::Debug>(
     };
     let folder = match shared.folders.create() {
         Ok(folder) => folder,
-        Err(error) => return Some(Err(capacity("a work folder", error))),
+        Err(error) => {
+            let message = format!("a work folder could not be made: {error}");
+            return Some(Err(ActionError::new(ErrorClass::Capacity, message)));
+        }
     };
     log.line(LogStream::Factory, &format!("{verb} `{}` of attempt {}", record.key, record.attempt));
     let ctx = UndoContext {

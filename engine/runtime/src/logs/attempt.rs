@@ -1,7 +1,8 @@
 //! The log of one attempt while it is written.
 
-use std::fs::File;
-use std::io::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_ports::{LogStream, Progress, StepLog};
@@ -15,6 +16,8 @@ use super::mask::Mask;
 use super::progress::ProgressBoard;
 
 /// Writes lines to the attempt's file, masked and bounded. It is closed when it is dropped.
+///
+/// The file is made with the first line: an attempt that says nothing leaves nothing.
 pub struct AttemptLog {
     name: LogName,
     clock: Arc<dyn Clock>,
@@ -27,10 +30,25 @@ pub struct AttemptLog {
 }
 
 struct Sink {
-    file: File,
+    path: PathBuf,
+    file: Option<File>,
     mask: Mask,
     /// Nothing more is written: the log is full, or the disk refused.
     closed: bool,
+}
+
+impl Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let file = if let Some(file) = &mut self.file {
+            file
+        } else {
+            if let Some(folder) = self.path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            self.file.insert(OpenOptions::new().create(true).append(true).open(&self.path)?)
+        };
+        file.write_all(bytes)
+    }
 }
 
 /// What bounds a log.
@@ -43,14 +61,14 @@ pub(super) struct Bounds {
 impl AttemptLog {
     pub(super) fn new(
         name: LogName,
-        file: File,
+        path: PathBuf,
         length: watch::Sender<u64>,
         bounds: Bounds,
         clock: Arc<dyn Clock>,
         board: Arc<ProgressBoard>,
         open: Arc<Open>,
     ) -> Self {
-        let sink = Mutex::new(Sink { file, mask: Mask::default(), closed: false });
+        let sink = Mutex::new(Sink { path, file: None, mask: Mask::default(), closed: false });
         let Bounds { line_bytes, file_bytes } = bounds;
         Self { name, clock, board, open, length, line_bytes, file_bytes, sink }
     }
@@ -58,7 +76,7 @@ impl AttemptLog {
     fn write(&self, sink: &mut Sink, stream: LogStream, text: String) {
         let line = LogEntry { at: self.clock.now(), stream, text }.to_line();
         let written = *self.length.borrow();
-        match sink.file.write_all(line.as_bytes()) {
+        match sink.write(line.as_bytes()) {
             Ok(()) => {
                 self.length.send_replace(written + line.len() as u64);
             }

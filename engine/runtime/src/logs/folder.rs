@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,20 +96,19 @@ impl Logs {
     }
 
     /// Begins, or goes on with, a log. Nobody else may be writing it.
-    pub fn write(&self, name: LogName) -> io::Result<AttemptLog> {
+    pub fn write(&self, name: LogName) -> AttemptLog {
         let path = self.file(&name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
-        let (sender, receiver) = watch::channel(file.metadata()?.len());
+        // One that cannot be looked at cannot be written either: that shows with its first line.
+        let length = fs::metadata(&path).map_or(0, |found| found.len());
+        let (sender, receiver) = watch::channel(length);
         self.open.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), receiver);
         let (clock, board, open) = (Arc::clone(&self.clock), Arc::clone(&self.board), Arc::clone(&self.open));
-        Ok(AttemptLog::new(name, file, sender, self.bounds, clock, board, open))
+        AttemptLog::new(name, path, sender, self.bounds, clock, board, open)
     }
 
     /// Reads a log from a byte offset on (0, or [`LogLine::next`] of an earlier line), and goes on reading while it
-    /// is being written. Ends with the log. Dropping the stream ends it too.
+    /// is being written. Ends with the log. Dropping the stream ends it too. An attempt that said nothing has no log:
+    /// then the stream is one [`LogError::Missing`].
     pub fn follow(
         &self,
         name: LogName,

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::remove::{self, RemoveError};
 
@@ -13,6 +14,30 @@ use super::remove::{self, RemoveError};
 pub struct WorkFolders {
     home: PathBuf,
     count: Arc<AtomicU64>,
+    spare: Arc<Mutex<Vec<(PathBuf, Stamp)>>>,
+}
+
+/// Untouched folders that are kept for later attempts: making and removing one costs the journal of the file system
+/// more than a step that needs none.
+const SPARE: usize = 64;
+
+/// What changes with the first thing that is done to a folder or in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(folder: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(folder)?;
+        Ok(Self {
+            inode: found.ino(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
 }
 
 impl WorkFolders {
@@ -20,7 +45,7 @@ impl WorkFolders {
     pub fn open(home: impl Into<PathBuf>) -> io::Result<Self> {
         let home = home.into();
         fs::create_dir_all(&home)?;
-        Ok(Self { home: home.canonicalize()?, count: Arc::new(AtomicU64::new(0)) })
+        Ok(Self { home: home.canonicalize()?, count: Arc::default(), spare: Arc::default() })
     }
 
     /// Removes what an earlier start left. Nothing may run there any more. Gives how many were removed, and what
@@ -40,12 +65,21 @@ impl WorkFolders {
 
     /// A fresh, empty folder. Its name is unlike that of every other that is there.
     ///
-    /// One call to the file system: it does not leave the thread.
+    /// A few calls to the file system: it does not leave the thread.
     pub fn create(&self) -> io::Result<WorkFolder> {
+        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some((path, stamp)) = spare
+            && Stamp::of(&path).is_ok_and(|now| now == stamp)
+        {
+            return Ok(WorkFolder { path, stamp, spare: Arc::clone(&self.spare) });
+        }
         loop {
             let path = self.home.join(self.count.fetch_add(1, Ordering::Relaxed).to_string());
             match fs::create_dir(&path) {
-                Ok(()) => return Ok(WorkFolder { path }),
+                Ok(()) => {
+                    let stamp = Stamp::of(&path)?;
+                    return Ok(WorkFolder { path, stamp, spare: Arc::clone(&self.spare) });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -57,6 +91,8 @@ impl WorkFolders {
 #[derive(Debug)]
 pub struct WorkFolder {
     path: PathBuf,
+    stamp: Stamp,
+    spare: Arc<Mutex<Vec<(PathBuf, Stamp)>>>,
 }
 
 impl WorkFolder {
@@ -65,19 +101,40 @@ impl WorkFolder {
         &self.path
     }
 
-    /// Removes it.
+    /// Removes it, or keeps it for another attempt when nothing was ever done to it or in it.
     pub async fn remove(self) -> Result<(), RemoveError> {
-        // Most are empty: then it is done at once.
-        match fs::remove_dir(&self.path) {
-            Ok(()) => Ok(()),
-            Err(_) => remove::remove(self.path).await,
+        if Stamp::of(&self.path).is_ok_and(|now| now == self.stamp) {
+            let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+            if spare.len() < SPARE {
+                spare.push((self.path, self.stamp));
+                return Ok(());
+            }
         }
+        remove::remove(self.path).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn only_an_untouched_folder_is_used_again() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = WorkFolders::open(home.path()).unwrap();
+        let first = folders.create().unwrap();
+        let place = first.path().to_owned();
+        first.remove().await.unwrap();
+        let again = folders.create().unwrap();
+        assert_eq!(again.path(), place);
+        // Written and removed again: empty, and yet touched.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(place.join("file"), "x").unwrap();
+        fs::remove_file(place.join("file")).unwrap();
+        again.remove().await.unwrap();
+        assert!(!place.exists());
+        assert_ne!(folders.create().unwrap().path(), place);
+    }
 
     #[tokio::test]
     async fn what_a_crash_left_is_swept_and_never_handed_out() {
