@@ -25,7 +25,9 @@ impl GitFetch {
                      belong to root and have the same time, so the same files give the same tree whatever the \
                      commit.\n\nWith no input it takes the commit that started the run. URLs are https, ssh or \
                      `file` below the operator's roots; the operator's mirrors apply. A private key is tried only \
-                     over ssh, a token only over https; neither appears in logs or arguments.",
+                     over ssh, a token only over https; neither appears in logs or arguments. Keys of ssh hosts are \
+                     checked against the operator's `git_known_hosts`; without that file the first key that a \
+                     host shows is taken.",
                 )
                 .optional("url", Type::String, "The repository; the run's own when left out.")
                 .optional("ref", Type::String, "Branch, tag or full ref to take; `HEAD` of another repository when left out.")
