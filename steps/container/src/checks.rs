@@ -17,7 +17,7 @@ pub(crate) fn timestamp(seconds: i64) -> Result<(), ActionError> {
     if (0..=LATEST).contains(&seconds) {
         Ok(())
     } else {
-        Err(ActionError::permanent(format!("`timestamp: {seconds}` lies outside of the years 1970 to 9999")))
+        Err(ActionError::permanent(format!("`timestamp: {seconds}` lies outside of the years 1970 to 9998")))
     }
 }
 

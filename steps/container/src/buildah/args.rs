@@ -36,7 +36,7 @@ pub(crate) struct Build<'a> {
     /// The runtime for `RUN`, and where it keeps its state.
     pub(crate) runtime: &'a Path,
     pub(crate) runtime_state: &'a Path,
-    pub(crate) cgroup_parent: &'a str,
+    pub(crate) cgroup_parent: Option<&'a str>,
     pub(crate) memory: Option<u64>,
     /// On the worker: authorities to show to the build.
     pub(crate) authorities: Option<&'a Path>,
@@ -65,7 +65,7 @@ pub(crate) fn bud(build: &Build<'_>) -> Vec<OsString> {
     if !chroot {
         args.extend(["--runtime".into(), build.runtime.into()]);
         args.push(prefixed("--runtime-flag=root=", build.runtime_state));
-        args.push(format!("--cgroup-parent={}", build.cgroup_parent).into());
+        args.extend(build.cgroup_parent.map(|parent| format!("--cgroup-parent={parent}").into()));
         // With `chroot`, `/dev` is the worker's.
         if let Some(authorities) = build.authorities {
             let mut volume = prefixed("--volume=", authorities);
@@ -145,7 +145,7 @@ mod tests {
             root: true,
             runtime: Path::new("/w/runtime"),
             runtime_state: Path::new("/w/state"),
-            cgroup_parent: "/image-factory/x-1",
+            cgroup_parent: Some("/image-factory/x-1"),
             memory: None,
             authorities: Some(Path::new("/w/authorities.pem")),
         };

@@ -146,6 +146,7 @@ async fn build(
     tokio::fs::write(&file, text).await.map_err(io_failed("write", &file))?;
     let runtime = write_runtime(ctx, bench, wanted).await?;
     let egress = wanted.network == Network::Egress;
+    let parent = cgroup.parent(bench.root);
     let build = Build {
         folder,
         file: &file,
@@ -159,7 +160,7 @@ async fn build(
         root: bench.root,
         runtime: &runtime,
         runtime_state: &bench.place("runtime-state"),
-        cgroup_parent: &cgroup.parent(),
+        cgroup_parent: parent.as_deref(),
         memory: wanted.memory,
         authorities: bench.lent.authorities.as_deref().filter(|_| egress),
     };

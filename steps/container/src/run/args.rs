@@ -37,7 +37,7 @@ pub(crate) struct Container<'a> {
     pub(crate) pids: u64,
     pub(crate) user: Option<&'a str>,
     pub(crate) workdir: Option<&'a str>,
-    pub(crate) cgroup_parent: &'a str,
+    pub(crate) cgroup_parent: Option<&'a str>,
     /// Whether the factory is root: then the container gets ids of its own.
     pub(crate) root: bool,
 }
@@ -72,7 +72,9 @@ pub(crate) fn run(container: &Container<'_>) -> Vec<OsString> {
     .map(OsString::from)
     .to_vec();
     let mut flag = |text: String| args.push(text.into());
-    flag(format!("--cgroup-parent={}", container.cgroup_parent));
+    if let Some(parent) = container.cgroup_parent {
+        flag(format!("--cgroup-parent={parent}"));
+    }
     // podman itself runs in the step's own network, so `host` means that one, never the worker's.
     match container.network {
         Network::None | Network::Host => flag("--network=none".to_owned()),
@@ -139,7 +141,7 @@ mod tests {
             pids: 10,
             user: None,
             workdir: None,
-            cgroup_parent: "/image-factory/x-1",
+            cgroup_parent: Some("/image-factory/x-1"),
             root: true,
         };
         run(&container).into_iter().map(|word| word.into_string().unwrap()).collect()

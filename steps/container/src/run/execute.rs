@@ -89,6 +89,7 @@ impl Run {
         let mut env = lent.in_container;
         env.extend(wanted.env.clone());
         env.insert("FACTORY_OUTPUTS".to_owned(), Exchange::outputs_in_container());
+        let parent = cgroup.parent(podman.root);
         let container = Container {
             image: &image,
             argv: argv.as_deref(),
@@ -101,7 +102,7 @@ impl Run {
             pids: wanted.pids,
             user: wanted.user.as_deref(),
             workdir: wanted.workdir.as_deref(),
-            cgroup_parent: &cgroup.parent(),
+            cgroup_parent: parent.as_deref(),
             root: podman.root,
         };
         let exit = podman.run(&container).await?;

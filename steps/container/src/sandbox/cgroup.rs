@@ -32,9 +32,9 @@ impl Cgroup {
         Self { step: Digest::of(key).short().to_owned(), attempt: ctx.attempt }
     }
 
-    /// What `--cgroup-parent` takes.
-    pub(crate) fn parent(&self) -> String {
-        format!("/{PARENT}/{}-{}", self.step, self.attempt)
+    /// What `--cgroup-parent` takes; nothing without `root`, since nobody else may make a group there.
+    pub(crate) fn parent(&self, root: bool) -> Option<String> {
+        root.then(|| format!("/{PARENT}/{}-{}", self.step, self.attempt))
     }
 
     /// The group of this attempt, once those of earlier attempts are removed.
