@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use lang::{Template, Workflow};
+use lang::{Catalogue, Template, Workflow};
 use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 use serde::{Deserialize, Serialize};
-use vocab::{ActionManifest, ActionRef, Digest, StepPath};
+use vocab::{ActionRef, Digest, StepPath};
 
 use super::step::millis;
 use super::{PlanAction, PlanStep};
@@ -107,15 +107,12 @@ impl Plan {
         Ok(Self { spec, paths, graph, order, ranks })
     }
 
-    /// Plans a workflow that compiled. `manifest` is the catalogue that it compiled against.
-    pub fn of<'a>(
-        workflow: &Workflow,
-        manifest: impl Fn(&ActionRef) -> Option<&'a ActionManifest>,
-    ) -> Result<Self, PlanError> {
+    /// Plans a workflow that compiled against this catalogue.
+    pub fn of(workflow: &Workflow, catalogue: &Catalogue) -> Result<Self, PlanError> {
         let mut actions = BTreeMap::new();
         for step in workflow.steps.values().chain(workflow.finally.values()) {
             if !actions.contains_key(&step.action) {
-                let found = manifest(&step.action).ok_or_else(|| PlanError::UnknownAction {
+                let found = catalogue.get(&step.action).ok_or_else(|| PlanError::UnknownAction {
                     step: step.name.clone(),
                     action: step.action.clone(),
                 })?;

@@ -10,6 +10,7 @@ use vocab::{ActionManifest, ActionRef, Caching, IsolationRule, Type, Value};
 
 /// A step as the engine runs it: names resolved, policies filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the workflow")]
 pub struct PlanStep {
     /// Its name, unique in the workflow.
     pub name: String,

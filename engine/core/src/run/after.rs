@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use vocab::ErrorClass;
 
-use super::state::{RunState, Settling, Slot};
+use super::facts::{Settling, Slot};
+use super::state::RunState;
 use super::{Failure, Halt};
 
 /// What follows.

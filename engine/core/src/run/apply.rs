@@ -3,7 +3,8 @@
 
 use vocab::Timestamp;
 
-use super::state::{RunState, Slot, Timer, Verdict};
+use super::facts::{Slot, Timer, Verdict};
+use super::state::RunState;
 use super::{Event, EventKind, Halt, RunCreated, RunPhase, next_run};
 
 /// Why an event does not fit the history before it.

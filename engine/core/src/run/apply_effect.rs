@@ -2,7 +2,8 @@
 
 use vocab::Timestamp;
 
-use super::state::{EffectFacts, RunState, Slot, Timer};
+use super::facts::{EffectFacts, Slot, Timer};
+use super::state::RunState;
 use super::{
     EffectId, EffectPhase, Event, EventKind, IllegalTransition, Release, RunPhase, StepPhase, next_effect,
 };

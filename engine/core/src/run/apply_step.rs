@@ -2,7 +2,8 @@
 
 use vocab::{Outputs, StepPath, StepStatus, Timestamp, Value};
 
-use super::state::{InstanceFacts, RunState, Settling, Slot, Timer};
+use super::facts::{InstanceFacts, Settling, Slot, Timer};
+use super::state::RunState;
 use super::{Event, EventKind, Halt, IllegalTransition, NotReached, RunPhase, StepPhase, next_step};
 
 impl RunState {

@@ -14,7 +14,8 @@ use std::time::Duration;
 use vocab::{Digest, ErrorClass, StepStatus, Timestamp};
 
 use super::after::After;
-use super::state::{RunState, Slot};
+use super::facts::Slot;
+use super::state::RunState;
 use super::{Command, EffectId, EffectPhase, Event, Release, RunPhase, StepPhase};
 
 /// Effects that one event names at most, so that its payload stays bounded.
@@ -105,10 +106,10 @@ impl RunState {
             (Wanted::Resolve | Wanted::Undo, EffectPhase::Intended) => {
                 commands.push(Command::ProbeEffect { effect: effect() });
             }
-            (Wanted::Resolve | Wanted::Undo, EffectPhase::Uncertain) | (Wanted::Undo, EffectPhase::Made) => {
-                if self.has_turn(number, wanted) {
-                    events.push(start());
-                }
+            (Wanted::Resolve | Wanted::Undo, EffectPhase::Uncertain) | (Wanted::Undo, EffectPhase::Made)
+                if self.has_turn(number, wanted) =>
+            {
+                events.push(start());
             }
             (_, EffectPhase::Undoing) => {
                 commands.push(Command::UndoEffect { effect: effect(), nth: facts.tries });

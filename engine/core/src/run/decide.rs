@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use vocab::{Compensation, RunStatus, StepStatus, Timestamp};
 
 use super::after::After;
-use super::state::{Marks, RunState, Slot, Timer};
+use super::facts::{Slot, Timer};
+use super::state::{Marks, RunState};
 use super::{Command, Event, Halt, NotReached, RunPhase, StepPhase};
 
 /// What follows from a state.
@@ -157,10 +158,10 @@ impl RunState {
             (StepPhase::Pending, Some(halt)) => {
                 events.push(Event::StepNotReached { path: path(), because: NotReached::Halted(halt) });
             }
-            (StepPhase::Pending, None) => {
-                if slot.instance.is_some() || self.facts.steps[slot.step as usize].needs_open == 0 {
-                    events.push(self.decide_start(slot));
-                }
+            (StepPhase::Pending, None)
+                if slot.instance.is_some() || self.facts.steps[slot.step as usize].needs_open == 0 =>
+            {
+                events.push(self.decide_start(slot));
             }
             (StepPhase::Ready, Some(halt)) if instance.attempt == 0 => {
                 events.push(Event::StepNotReached { path: path(), because: NotReached::Halted(halt) });

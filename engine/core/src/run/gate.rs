@@ -5,8 +5,9 @@ use lang::{EvalError, Template};
 use serde::Serialize;
 use vocab::{ErrorClass, Inputs, StepStatus, Value};
 
+use super::facts::Slot;
 use super::scope::View;
-use super::state::{RunState, Slot};
+use super::state::RunState;
 use super::{Event, Failure, NotReached, SkipReason};
 
 /// What the gate of a step says, once all it needs has ended.
@@ -139,14 +140,14 @@ impl RunState {
         value: &T,
         what: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        let mut counter = Counter(0);
+        let mut size = Counter(0);
         // Counting does not fail, and what cannot be serialized does not fit either.
-        let counted = serde_json::to_writer(&mut counter, value).is_ok();
+        let serializes = serde_json::to_writer(&mut size, value).is_ok();
         let limit = self.facts.limits.event_bytes;
-        if counted && counter.0 <= limit {
+        if serializes && size.0 <= limit {
             return Ok(());
         }
-        let message = format!("{} take {} bytes, more than {limit} (limit `event_bytes`)", what(), counter.0);
+        let message = format!("{} take {} bytes, more than {limit} (limit `event_bytes`)", what(), size.0);
         let help = "pass large content as an artifact: a tree, a report or an image";
         Err(Failure::new(ErrorClass::Permanent, message).help(help))
     }

@@ -8,6 +8,9 @@ use super::state::RunState;
 use super::view::EffectView;
 use super::{EffectId, EffectPhase, Event};
 
+/// Bytes of an effect's name: many names must fit into one event.
+const LONGEST_NAME: usize = 200;
+
 /// What `begin` leads to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Begin<'a> {
@@ -54,6 +57,12 @@ impl RunState {
     ) -> Result<Begin<'_>, JournalRefusal> {
         let (slot, instance) = self.holder(path, token)?;
         let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
+        if name.len() > LONGEST_NAME {
+            return Err(JournalRefusal::TooLarge(format!(
+                "the name of an effect of step `{path}` has {} bytes, more than {LONGEST_NAME}",
+                name.len()
+            )));
+        }
         if !self.plan.action(slot.step).effects.iter().any(|declared| declared == kind) {
             return Err(JournalRefusal::Undeclared {
                 path: path.clone(),

@@ -9,6 +9,7 @@ mod compensate;
 mod decide;
 mod effect_id;
 mod event;
+mod facts;
 mod failure;
 mod gate;
 mod journal;

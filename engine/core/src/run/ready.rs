@@ -5,7 +5,8 @@ use std::time::Duration;
 use vocab::{ActionRef, Caching, Inputs, Isolation, StepPath, WorkerId};
 
 use super::Event;
-use super::state::{RunState, Slot};
+use super::facts::Slot;
+use super::state::RunState;
 
 /// A step instance that waits for a worker. Whoever has one grants it by applying
 /// [`start`](ReadyStep::start), in the same transaction as the lease.

@@ -2,7 +2,8 @@
 
 use vocab::{ErrorClass, Outputs, StepPath};
 
-use super::state::{InstanceFacts, RunState, Slot};
+use super::facts::{InstanceFacts, Slot};
+use super::state::RunState;
 use super::{CachedFrom, EffectId, Event, Failure, StepPhase};
 
 /// How an attempt ended, as its worker tells.

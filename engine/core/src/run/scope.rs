@@ -4,7 +4,8 @@ use lang::{EachField, Reference, RunField, Scope, StatusFunction, TriggerField};
 use vocab::{RunStatus, Value};
 
 use super::Halt;
-use super::state::{RunState, Slot};
+use super::facts::Slot;
+use super::state::RunState;
 
 /// The eyes of one step instance, or of the run's outputs.
 pub(crate) struct View<'a> {

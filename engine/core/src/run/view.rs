@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use vocab::{ActionRef, EffectState, Inputs, Outputs, RunId, StepPath, StepStatus, Timestamp};
 
-use super::state::{RunState, Slot};
+use super::facts::Slot;
+use super::state::RunState;
 use super::{CachedFrom, EffectId, EffectPhase, Failure, Origin, RunCreated, RunPhase, StepPhase};
 
 /// A step instance. An expanded step shows beside its instances, as what they amount to.

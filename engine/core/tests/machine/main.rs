@@ -1,6 +1,9 @@
 //! The state machine from outside: its rules one by one, its histories, and its simulation.
+#![expect(clippy::unwrap_used, reason = "a test that meets a surprise stops right there")]
 
 mod common;
 mod compensation;
+mod histories;
 mod outcomes;
+mod plan;
 mod simulation;

@@ -269,7 +269,7 @@ proptest! {
     #[test]
     fn apply_is_total(seed in 0_u64..500, picks in prop::collection::vec(any::<prop::sample::Index>(), 1..120)) {
         let plan = std::sync::Arc::new(crate::common::plans::drawn(seed, 6));
-        let mut driver = crate::common::driver::Driver::new(seed, plan.clone(), crate::common::driver::Crash::Never);
+        let mut driver = crate::common::driver::Driver::new(seed, plan.clone(), crate::common::faults::Crash::Never);
         driver.check_decisions = false;
         let log = driver.run().log;
         let mut state = engine_core::run::RunState::new(plan);

@@ -15,52 +15,8 @@ use vocab::{
 };
 
 use super::draw::Draw;
+use super::faults::{Crash, Interference};
 use super::world::{Behaviour, Making, Undoing, World, tells};
-
-/// When somebody interferes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Interference {
-    Never,
-    /// Cancels before anything has started.
-    Queued,
-    /// Cancels when the first attempt of this step starts.
-    OnStartOf(String),
-    /// This step hangs until the run's time runs out.
-    DeadlineIn(String),
-    /// Cancels while effects are being undone.
-    Unwinding,
-    /// Cancels while `finally` runs.
-    Finalizing,
-    /// Cancels while nobody knows about an effect, and another one has to be settled before it.
-    WhenUncertain,
-}
-
-impl Interference {
-    pub(crate) fn of(seed: u64, plan: &Plan) -> Self {
-        let mut draw = Draw::new(seed, "interference");
-        let kind = draw.below(100);
-        let steps = plan.spec().steps.len() as u64;
-        let step = plan.spec().steps[usize::try_from(draw.below(steps)).unwrap()].name.clone();
-        match kind {
-            0..3 => Self::Queued,
-            3..18 => Self::OnStartOf(step),
-            18..28 => Self::DeadlineIn(step),
-            28..34 => Self::Unwinding,
-            34..44 => Self::Finalizing,
-            _ => Self::Never,
-        }
-    }
-}
-
-/// Where the driver dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Crash {
-    Never,
-    /// When the outside has changed, but event number so-and-so is not written.
-    Before(u64),
-    /// When event number so-and-so is written, and nothing after it.
-    After(u64),
-}
 
 struct Died;
 

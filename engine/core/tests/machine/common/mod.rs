@@ -2,6 +2,7 @@
 
 pub(crate) mod draw;
 pub(crate) mod driver;
+pub(crate) mod faults;
 pub(crate) mod hand;
 pub(crate) mod oracle;
 pub(crate) mod plans;

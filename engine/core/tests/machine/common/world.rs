@@ -19,6 +19,7 @@ pub(crate) struct World {
 /// What a step instance does when it is executed. Follows from the seed and the path alone, so that it is the same
 /// whatever crashes.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own")]
 pub(crate) struct Behaviour {
     /// The effects it makes, one after the other.
     pub(crate) effects: Vec<(&'static str, Making)>,
