@@ -3,21 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use engine_ports::{Action, ActionError, Fingerprint, StepContext, ToolCommand, ToolExit};
-use steps_kit::{Tools, blocking, inputs, io_failed, materialize, outputs, put_tree};
+use engine_ports::{Action, ActionError, Fingerprint, StepContext, ToolExit};
+use steps_kit::{blocking, inputs, io_failed, materialize, outputs, put_tree};
 use tree::{Modes, Mtime, Owners, PackOptions};
 use vocab::{ActionManifest, Inputs, Outputs, Value};
 
-use super::args::{self, Container, Mount};
+use super::args::{Container, Mount};
 use super::exchange::Exchange;
 use super::inputs::{Start, Taken, Wanted};
 use super::owners;
-use crate::sandbox::{
-    Cgroup, Doing, Lent, Network, Storage, containers_conf, explain, is_root, runtime, wrap,
-};
-
-/// Bytes that podman prints when it is asked for an id.
-const ID_BYTES: usize = 4096;
+use super::podman::Podman;
+use crate::sandbox::{Cgroup, Doing, Lent, Network, explain};
 
 /// `container/run@v1`.
 #[derive(Debug)]
@@ -197,67 +193,5 @@ fn failed(exit: &ToolExit) -> ActionError {
         Some(code) => ActionError::permanent(format!("the command ended with code {code}: {tail}"))
             .help("the step's log has all that it said"),
         None => ActionError::permanent("podman was killed from outside"),
-    }
-}
-
-/// podman in the attempt's work folder.
-struct Podman<'a> {
-    ctx: &'a StepContext,
-    tools: Tools<'a>,
-    storage: Storage,
-    runtime: PathBuf,
-    root: bool,
-}
-
-impl<'a> Podman<'a> {
-    async fn set_up(ctx: &'a StepContext, manifest: &'a ActionManifest) -> Result<Self, ActionError> {
-        let runtime = runtime(ctx)?;
-        let conf = ctx.work.join("containers.conf");
-        let text = containers_conf(&runtime.to_string_lossy());
-        tokio::fs::write(&conf, text).await.map_err(io_failed("write", &conf))?;
-        Ok(Self {
-            ctx,
-            tools: Tools::of(ctx, manifest),
-            storage: Storage::below(&ctx.work),
-            runtime,
-            root: is_root(),
-        })
-    }
-
-    fn command(&self) -> ToolCommand {
-        ToolCommand::new("podman", &self.ctx.work)
-            .args(self.storage.flags())
-            .args(args::global(&self.runtime, &self.ctx.work.join("podman-state")))
-            .env("CONTAINERS_CONF", self.ctx.work.join("containers.conf"))
-    }
-
-    /// Takes in the image of the OCI layout `folder`; gives its id.
-    async fn import(&self, folder: &str) -> Result<String, ActionError> {
-        let command = self.command().args(args::import(folder)).capture(ID_BYTES);
-        let exit = self.tools.run_any(self.wrapped(command, Network::None).await?).await?;
-        if !exit.success() {
-            return Err(explain("podman", Doing::Moving, &exit));
-        }
-        // The storage has it now; the space is better used.
-        let layout = self.ctx.work.join(folder);
-        tokio::fs::remove_dir_all(&layout).await.map_err(io_failed("remove", &layout))?;
-        let printed = String::from_utf8_lossy(&exit.stdout);
-        Ok(printed.lines().last().unwrap_or_default().trim().to_owned())
-    }
-
-    async fn run(&self, container: &Container<'_>) -> Result<ToolExit, ActionError> {
-        let command = self.command().args(args::run(container));
-        self.tools.run_any(self.wrapped(command, container.network).await?).await
-    }
-
-    async fn wrapped(&self, command: ToolCommand, network: Network) -> Result<ToolCommand, ActionError> {
-        let folder = self.ctx.work.join("network");
-        tokio::fs::create_dir_all(&folder).await.map_err(io_failed("create", &folder))?;
-        Ok(wrap(command, network, &folder, self.root))
-    }
-
-    /// Removes the storage.
-    async fn tear_down(&self) {
-        self.storage.remove("podman", &self.tools, &self.ctx.work, self.root).await;
     }
 }

@@ -7,6 +7,7 @@ mod inputs;
 mod manifest;
 mod outputs;
 mod owners;
+mod podman;
 #[cfg(test)]
 mod tests;
 

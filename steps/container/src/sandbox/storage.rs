@@ -2,9 +2,14 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use engine_ports::ToolCommand;
 use steps_kit::Tools;
+use tokio_util::sync::CancellationToken;
+
+/// How long the removal of a storage may take.
+const REMOVAL: Duration = Duration::from_secs(60);
 
 /// Where an attempt keeps images and containers.
 ///
@@ -27,9 +32,12 @@ impl Storage {
         if root {
             return;
         }
-        let command = ToolCommand::new(program, work)
+        let mut command = ToolCommand::new(program, work)
             .args(["unshare", "--", "rm", "-rf", "--"])
             .args([&self.root, &self.run]);
+        command.timeout = Some(REMOVAL);
+        // Also when the attempt was stopped: the folder cannot go otherwise.
+        let tools = Tools { cancel: &CancellationToken::new(), ..*tools };
         if let Err(error) = tools.run_any(command).await {
             tracing::warn!(%error, "a private storage stays in its work folder");
         }
