@@ -1,24 +1,22 @@
-//! The actor of one run.
+//! The actor of one run: turn after turn, each durable before anything outside sees it.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_core::run::{
-    Begin, Command, EffectId, Event, Failure, IllegalTransition, JournalRefusal, Report, RunState,
-};
-use engine_ports::{
-    ActionError, EffectRecord, JournalError, NewRun, Notice, Presence, RunRow, StoreError, UndoOutcome,
-};
-use tokio::sync::{mpsc, oneshot};
-use vocab::{EffectState, RunId};
+use engine_core::run::{Command, EffectId, Event, IllegalTransition, RunState};
+use engine_ports::{Commit, EffectRecord, Notice, RunRow, StoreError};
+use futures::FutureExt as _;
+use tokio::sync::mpsc;
+use vocab::RunId;
 
-use super::load::{LoadError, Loaded, load};
-use super::message::{CancelRefused, JournalEntry, JournalWrite, Message};
+use super::load::Loaded;
+use super::message::Message;
 use super::meta::RunMeta;
 use super::project;
-use super::turn::{Grant, Holder, NewRunParts, Turn};
-use crate::attempt::{Assignment, Ended, Leash, LocalAttempt, Stop, execute};
+use super::turn::{Grant, Holder, Turn};
+use crate::attempt::{Assignment, Leash, LocalAttempt, Stop, execute};
 use crate::effects;
 use crate::shared::Shared;
 
@@ -28,23 +26,12 @@ const TURN_MESSAGES: usize = 64;
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 /// A run in which nothing happens for longer than this leaves memory.
 const LINGER: Duration = Duration::from_secs(10);
-/// Pauses before the store is asked again.
-const RELOAD_FIRST: Duration = Duration::from_millis(50);
-const RELOAD_MOST: Duration = Duration::from_secs(5);
-
-/// Where an actor begins.
-pub(crate) enum Start {
-    /// From the store.
-    Load,
-    /// With what was read already.
-    Loaded(Box<Loaded>),
-    /// With a run that is not in the store yet; the answer is the run that is there then.
-    New(Box<NewRunParts>, oneshot::Sender<Result<RunId, StoreError>>),
-}
+/// Runs in memory beyond which those leave that only wait for a slot.
+const CROWD: usize = 256;
 
 /// Why an actor has to begin anew.
 #[derive(Debug, thiserror::Error)]
-enum Broken {
+pub(super) enum Broken {
     /// It is not known what was written, or somebody else writes too.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -53,135 +40,34 @@ enum Broken {
     Core(#[from] IllegalTransition),
 }
 
-/// Runs the actor of `run` until nothing is outstanding.
-pub(crate) async fn run(
-    shared: Arc<Shared>,
-    run: RunId,
-    start: Start,
-    mut mailbox: mpsc::Receiver<Message>,
-    own: mpsc::WeakSender<Message>,
-) {
-    // Attempts, probes and undos outlive a failure of the store, and so do their records.
-    let mut outstanding = Outstanding::default();
-    let mut start = start;
-    loop {
-        let after_start = matches!(start, Start::Loaded(_));
-        let begun = match start {
-            Start::New(parts, answer) => match create(&shared, run, *parts, &mut outstanding).await {
-                Ok((id, actor)) => {
-                    let _ = answer.send(Ok(id));
-                    actor
-                }
-                Err(error) => {
-                    let _ = answer.send(Err(error));
-                    // It may have been written all the same: then it must not stand still.
-                    reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded))
-                }
-            },
-            Start::Loaded(loaded) => Some(Actor::new(&shared, run, *loaded)),
-            Start::Load => reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded)),
-        };
-        let Some(mut actor) = begun else { break };
-        match actor.work(&mut mailbox, &mut outstanding, after_start).await {
-            Ok(()) => break,
-            Err(broken) => {
-                tracing::warn!(%run, error = %broken, "a run is read anew");
-                if matches!(broken, Broken::Core(_)) {
-                    tokio::time::sleep(RELOAD_MOST).await;
-                }
-                start = Start::Load;
-            }
-        }
-    }
-    if !mailbox.is_closed() {
-        shared.slots.forget(run);
-        mailbox.close();
-    }
-    if let Some(own) = own.upgrade() {
-        shared.runs.forget(run, &own);
-    }
-    // What came after the last look goes to the next actor; after a stop, to nobody.
-    while let Ok(message) = mailbox.try_recv() {
-        let shared = Arc::clone(&shared);
-        if !shared.stopped.is_cancelled() && !matches!(message, Message::Wake) {
-            tokio::spawn(async move { shared.send(run, message).await });
-        }
-    }
-}
-
-/// Reads the run; asks again while the store fails in a way that may pass.
-async fn reload(shared: &Shared, run: RunId) -> Option<Loaded> {
-    let mut pause = RELOAD_FIRST;
-    loop {
-        match load(shared.store.as_ref(), run).await {
-            Ok(loaded) => return Some(loaded),
-            Err(error) if error.may_pass() => tracing::warn!(%run, %error, "a run cannot be read now"),
-            Err(LoadError::Store(StoreError::Closed) | LoadError::Missing(_)) => return None,
-            Err(error) => {
-                tracing::error!(%run, %error, "a run cannot be read; it stands still");
-                return None;
-            }
-        }
-        tokio::select! {
-            () = shared.stopped.cancelled() => return None,
-            () = tokio::time::sleep(pause) => pause = (pause * 2).min(RELOAD_MOST),
-        }
-    }
-}
-
-/// Creates the run, its first attempts included, in one transaction.
-async fn create(
-    shared: &Arc<Shared>,
-    run: RunId,
-    parts: NewRunParts,
-    outstanding: &mut Outstanding,
-) -> Result<(RunId, Option<Actor>), StoreError> {
-    let NewRunParts { row, created, plan, plan_json, origin } = parts;
-    let mut actor = Actor::new(shared, run, Loaded { state: RunState::new(plan), row });
-    let internal =
-        |error: IllegalTransition| StoreError::Database(format!("the run contradicts itself: {error}"));
-    actor.record(&Event::RunCreated(Box::new(created))).map_err(internal)?;
-    actor.follow().map_err(internal)?;
-    let commit = actor.turn.commit(&actor.state, &actor.row);
-    let row = commit.run.clone();
-    let id = shared.store.create(NewRun { commit, plan: plan_json, origin }).await?;
-    if id != run {
-        // The run of the first delivery: it goes on, should it stand still.
-        shared.runs.start(shared, id, Start::Load);
-        return Ok((id, None));
-    }
-    actor.durable(row, outstanding);
-    Ok((id, Some(actor)))
-}
-
 /// What this process does for the run.
 #[derive(Default)]
-struct Outstanding {
+pub(super) struct Outstanding {
     /// Attempts, by fencing token.
-    attempts: HashMap<u64, Arc<Leash>>,
+    pub(super) attempts: HashMap<u64, Arc<Leash>>,
     /// Probes and undos.
-    jobs: HashSet<Command>,
+    pub(super) jobs: HashSet<Command>,
 }
 
-struct Actor {
-    shared: Arc<Shared>,
-    run: RunId,
-    state: RunState,
+pub(super) struct Actor {
+    pub(super) shared: Arc<Shared>,
+    pub(super) run: RunId,
+    pub(super) state: RunState,
     /// The row as it is in the store.
     row: RunRow,
     meta: Arc<RunMeta>,
-    turn: Turn,
+    pub(super) turn: Turn,
 }
 
 impl Actor {
-    fn new(shared: &Arc<Shared>, run: RunId, loaded: Loaded) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, run: RunId, loaded: Loaded) -> Self {
         let Loaded { state, row } = loaded;
         let meta = Arc::new(RunMeta::of(&row));
         Self { shared: Arc::clone(shared), run, state, row, meta, turn: Turn::default() }
     }
 
     /// Turn after turn, until nothing is outstanding or the engine stops.
-    async fn work(
+    pub(super) async fn work(
         &mut self,
         mailbox: &mut mpsc::Receiver<Message>,
         outstanding: &mut Outstanding,
@@ -194,7 +80,9 @@ impl Actor {
             if self.is_idle(outstanding) {
                 let finished = self.state.status().is_terminal();
                 let until = self.turn.wake_at.filter(|_| !finished);
-                self.shared.slots.forget(self.run);
+                if self.state.next_ready().is_none() {
+                    self.shared.slots.forget(self.run);
+                }
                 if self.shared.runs.leave(self.run, mailbox, until) {
                     return Ok(());
                 }
@@ -239,12 +127,12 @@ impl Actor {
         Ok(())
     }
 
-    fn record(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+    pub(super) fn record(&mut self, event: &Event) -> Result<(), IllegalTransition> {
         self.turn.record(&mut self.state, self.shared.clock.now(), event)
     }
 
     /// Everything that follows: decisions to the fixpoint, and attempts as far as there is room.
-    fn follow(&mut self) -> Result<(), IllegalTransition> {
+    pub(super) fn follow(&mut self) -> Result<(), IllegalTransition> {
         let now = self.shared.clock.now();
         self.turn.settle(&mut self.state, now)?;
         let holder = Holder { run: self.run, worker: self.shared.worker, until: now.plus(LEASE) };
@@ -272,15 +160,20 @@ impl Actor {
             self.settled(outstanding);
             return Ok(());
         }
-        let commit = self.turn.commit(&self.state, &self.row);
+        let commit = self.commit();
         let row = commit.run.clone();
         self.shared.store.commit(commit).await?;
         self.durable(row, outstanding);
         Ok(())
     }
 
+    /// All of the turn that must be written.
+    pub(super) fn commit(&mut self) -> Commit {
+        self.turn.commit(&self.state, &self.row)
+    }
+
     /// The turn is in the store.
-    fn durable(&mut self, row: RunRow, outstanding: &mut Outstanding) {
+    pub(super) fn durable(&mut self, row: RunRow, outstanding: &mut Outstanding) {
         self.row = row;
         self.state.mark_saved();
         self.settled(outstanding);
@@ -309,10 +202,19 @@ impl Actor {
         if self.shared.stopped.is_cancelled() {
             leash.stop(Stop::Lost);
         }
-        let (run, meta) = (self.run, Arc::clone(&self.meta));
+        let (shared, run, meta) = (Arc::clone(&self.shared), self.run, Arc::clone(&self.meta));
+        let at = path.clone();
         let assignment =
             Assignment { run, path, attempt, token, action, inputs, timeout, cache, meta, leash, slot };
-        self.shared.tasks.spawn(execute(Arc::clone(&self.shared), assignment));
+        self.shared.tasks.spawn(async move {
+            let work = AssertUnwindSafe(execute(Arc::clone(&shared), assignment)).catch_unwind();
+            // Actions that panic are caught further in; this is about the engine's own part.
+            if work.await.is_err() {
+                tracing::error!(%run, path = %at, attempt, "an attempt broke off");
+                shared.local.forget(run, token);
+                shared.send(run, Message::Lost { path: at, token }).await;
+            }
+        });
     }
 
     fn carry_out(&self, command: &Command, outstanding: &mut Outstanding) {
@@ -339,180 +241,21 @@ impl Actor {
         }
     }
 
-    fn effect(&self, effect: &EffectId) -> Option<EffectRecord> {
+    pub(super) fn effect(&self, effect: &EffectId) -> Option<EffectRecord> {
         self.state.effect_of(effect).map(|view| project::effect_record(self.run, &view))
     }
-
-    fn take(&mut self, message: Message, outstanding: &mut Outstanding) -> Result<(), IllegalTransition> {
-        match message {
-            Message::Wake => Ok(()),
-            Message::Slot(slot) => {
-                self.turn.slots.push(slot);
-                // What the slot starts must not wait for the other messages: they may be many.
-                self.follow()
-            }
-            Message::Ended(ended) => self.ended(*ended, outstanding),
-            Message::Lost { path, token } => {
-                outstanding.attempts.remove(&token);
-                if let Ok(event) = self.state.conclude(&path, token, Report::Lost) {
-                    self.record(&event)?;
-                }
-                self.follow()
-            }
-            Message::Journal(entry) => self.journal(*entry),
-            Message::Probed { effect, presence } => {
-                outstanding.jobs.remove(&Command::ProbeEffect { effect: effect.clone() });
-                self.probed(effect, presence)
-            }
-            Message::Undone { effect, nth, outcome } => {
-                outstanding.jobs.remove(&Command::UndoEffect { effect: effect.clone(), nth });
-                self.undone(effect, nth, outcome)
-            }
-            Message::Cancel { by, reason, answer } => {
-                let outcome = self
-                    .record(&Event::CancelRequested { by, reason })
-                    .map_err(|refused| CancelRefused::TooLate(refused.to_string()));
-                self.answer(answer, outcome);
-                self.decide_now()
-            }
-            Message::RetryUndo { by, answer } => {
-                let stuck: Vec<_> =
-                    self.state.effects().filter(|e| e.state == EffectState::Stuck).map(|e| e.id).collect();
-                for effect in &stuck {
-                    self.record(&Event::UndoRequested { effect: effect.clone(), by: by.clone() })?;
-                }
-                self.answer(answer, stuck.len());
-                self.decide_now()
-            }
-        }
-    }
-
-    /// Decides before the next message: it may find another state.
-    fn decide_now(&mut self) -> Result<(), IllegalTransition> {
-        self.turn.settle(&mut self.state, self.shared.clock.now())
-    }
-
-    /// Answers once the turn is durable.
-    fn answer<T: Send + 'static>(&mut self, to: oneshot::Sender<T>, value: T) {
-        self.turn.answers.push(Box::new(move || {
-            // Whoever asked may be gone.
-            let _ = to.send(value);
-        }));
-    }
-
-    fn ended(&mut self, ended: Ended, outstanding: &mut Outstanding) -> Result<(), IllegalTransition> {
-        let Ended { path, token, outcome, slot, answer } = ended;
-        outstanding.attempts.remove(&token);
-        match self.state.conclude(&path, token, outcome.report) {
-            Ok(event) => {
-                let succeeded = matches!(event, Event::AttemptSucceeded { .. });
-                self.record(&event)?;
-                self.turn.memos.extend(outcome.memo.filter(|_| succeeded).map(|memo| *memo));
-            }
-            Err(lost) => tracing::warn!(run = %self.run, %lost, "a late report is refused"),
-        }
-        self.answer(answer, ());
-        self.turn.slots.extend(slot.and_then(crate::dispatch::Slot::again));
-        self.follow()
-    }
-
-    fn journal(&mut self, entry: JournalEntry) -> Result<(), IllegalTransition> {
-        let JournalEntry { path, name, token, write, answer } = entry;
-        let event = match write {
-            JournalWrite::Begin(intent) => match self.state.begin_effect(&path, token, &name, intent) {
-                Ok(Begin::Record(event)) => Ok(Some(event)),
-                Ok(Begin::Known(_)) => Ok(None),
-                Err(refused) => Err(refused),
-            },
-            JournalWrite::Made(handle) => self.state.effect_made(&path, token, &name, handle).map(Some),
-            JournalWrite::Absent => self.state.effect_absent(&path, token, &name).map(Some),
-        };
-        let outcome = match event {
-            Ok(event) => {
-                if let Some(event) = event {
-                    self.record(&event)?;
-                }
-                let effect = EffectId { path, name };
-                self.effect(&effect).ok_or_else(|| {
-                    JournalError::Store(format!("the effect `{effect}` is not in the journal"))
-                })
-            }
-            Err(refused) => Err(refusal(refused)),
-        };
-        self.answer(answer, outcome);
-        self.decide_now()
-    }
-
-    fn probed(
-        &mut self,
-        effect: EffectId,
-        presence: Result<Presence, ActionError>,
-    ) -> Result<(), IllegalTransition> {
-        let event = match presence {
-            Ok(Presence::Present(handle)) => Event::EffectMade { effect, handle, token: None },
-            Ok(Presence::Absent) => Event::EffectAbsent { effect, token: None },
-            Ok(Presence::Unknown) => Event::EffectUncertain {
-                effect,
-                reason: "the outside does not tell whether it is there".to_owned(),
-            },
-            Err(error) => Event::EffectUncertain { effect, reason: error.message },
-        };
-        self.record_unless_late(&event);
-        self.decide_now()
-    }
-
-    fn undone(
-        &mut self,
-        effect: EffectId,
-        nth: u32,
-        outcome: Result<UndoOutcome, ActionError>,
-    ) -> Result<(), IllegalTransition> {
-        let current = self.state.effect_of(&effect).is_some_and(|view| view.tries == nth);
-        let event = match outcome {
-            _ if !current => None,
-            Ok(UndoOutcome::Undone) => Some(Event::EffectUndone { effect }),
-            Ok(UndoOutcome::Superseded(found)) => Some(Event::EffectSuperseded { effect, found }),
-            Err(error) => {
-                let failure = Failure::new(error.class, error.message);
-                let failure = match error.help {
-                    Some(help) => failure.help(help),
-                    None => failure,
-                };
-                self.state.undo_failed(&effect, failure)
-            }
-        };
-        if let Some(event) = event {
-            self.record_unless_late(&event);
-        }
-        self.decide_now()
-    }
-
-    /// An answer that came twice, as after a failure of the store, fits no more and changes nothing.
-    fn record_unless_late(&mut self, event: &Event) {
-        if let Err(late) = self.record(event) {
-            tracing::debug!(run = %self.run, %late, "a late answer is passed over");
-        }
-    }
-
-    /// Whether nothing happens here until a message comes, or for long.
+    /// Whether nothing happens here until a message comes, or for long. A run that only waits for a slot keeps its
+    /// place in the queue without being in memory, once there are many.
     fn is_idle(&self, outstanding: &Outstanding) -> bool {
         let far = || self.turn.wake_at.is_none_or(|at| at.since(self.shared.clock.now()) > LINGER);
         outstanding.attempts.is_empty()
             && outstanding.jobs.is_empty()
-            && self.state.next_ready().is_none()
+            && (self.state.next_ready().is_none() || self.shared.runs.in_memory() > CROWD)
             && (self.state.status().is_terminal() || far())
     }
 
     fn pause(&self) -> Duration {
         let due = self.turn.wake_at.map(|at| at.since(self.shared.clock.now()));
         due.map_or(LINGER, |due| due.clamp(Duration::from_millis(1), LINGER))
-    }
-}
-
-fn refusal(refused: JournalRefusal) -> JournalError {
-    match refused {
-        JournalRefusal::LeaseLost(_) | JournalRefusal::Halted(_) => JournalError::LeaseLost,
-        JournalRefusal::Undeclared { name, .. } => JournalError::Undeclared(name),
-        other => JournalError::Store(other.to_string()),
     }
 }

@@ -12,11 +12,14 @@ mod message;
 mod meta;
 mod project;
 mod runs;
+mod take;
+mod task;
 mod turn;
 
-pub(crate) use actor::{LEASE, Start};
+pub(crate) use actor::LEASE;
 pub(crate) use load::{LoadError, load};
 pub(crate) use message::{JournalEntry, JournalWrite, Message};
 pub(crate) use meta::{RunMeta, origin, trigger};
 pub(crate) use runs::Runs;
+pub(crate) use task::Start;
 pub(crate) use turn::NewRunParts;

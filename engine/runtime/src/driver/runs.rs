@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use vocab::{RunId, Timestamp};
 
-use super::actor::{self, Start};
 use super::message::Message;
+use super::task::{self, Start};
 use crate::shared::Shared;
 
 /// Messages that one run's mailbox holds; then senders wait.
@@ -59,7 +59,7 @@ impl Runs {
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         state.live.insert(run, sender.clone());
         let start = start.unwrap_or(Start::Load);
-        shared.tasks.spawn(actor::run(Arc::clone(shared), run, start, mailbox, sender.downgrade()));
+        shared.tasks.spawn(task::run(Arc::clone(shared), run, start, mailbox, sender.downgrade()));
         sender
     }
 

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine_ports::{
-    Action, ActionError, Begun, EffectRecord, Fingerprint, LogStream, Presence, StepContext, UndoContext,
-    UndoOutcome,
+    Action, ActionError, Begun, EffectRecord, Fingerprint, LogStream, Presence, RunStore as _, StepContext,
+    UndoContext, UndoOutcome,
 };
 use serde_json::json;
 use vocab::{
-    ActionManifest, ArtifactKind, Caching, EffectSpec, ErrorClass, Inputs, Isolation, IsolationRule, Outputs,
-    Port, SecretRef, Type, Value,
+    ActionManifest, ArtifactKind, Caching, EffectSpec, EffectState, ErrorClass, Inputs, Isolation,
+    IsolationRule, Outputs, Port, SecretRef, Type, Value,
 };
 
+use crate::faults::Faulty;
 use crate::outside::Outside;
 
 fn manifest(name: &str) -> ActionManifest {
@@ -48,7 +49,7 @@ async fn until_stopped(ctx: &StepContext) -> ActionError {
     ActionError::transient("stopped")
 }
 
-pub(crate) fn all(outside: &Arc<Outside>) -> Vec<Arc<dyn Action>> {
+pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Action>> {
     vec![
         Arc::new(Plain { manifest: manifest("test/plain@v1"), outside: Arc::clone(outside) }),
         Arc::new(Make {
@@ -57,6 +58,7 @@ pub(crate) fn all(outside: &Arc<Outside>) -> Vec<Arc<dyn Action>> {
                 ..manifest("test/make@v1")
             },
             outside: Arc::clone(outside),
+            store: Arc::clone(store),
         }),
         Arc::new(Pure {
             manifest: ActionManifest {
@@ -140,6 +142,19 @@ impl Action for Plain {
 struct Make {
     manifest: ActionManifest,
     outside: Arc<Outside>,
+    store: Arc<Faulty>,
+}
+
+impl Make {
+    /// Makes the thing, and notes it when the journal on the disk does not hold the intent.
+    async fn make(&self, ctx: &StepContext, thing: &str) {
+        let journal = self.store.effects(ctx.run).await.unwrap();
+        if !journal.iter().any(|record| record.key.path == ctx.path && record.state == EffectState::Intended)
+        {
+            self.outside.note(format!("made {thing} without an intent"));
+        }
+        self.outside.make(thing);
+    }
 }
 
 #[async_trait]
@@ -167,13 +182,13 @@ impl Action for Make {
             Begun::Fresh(guard) => {
                 if act == "vanish" && ctx.attempt == 1 {
                     // Made, and the attempt ends before it can say so.
-                    self.outside.make(&thing);
+                    self.make(ctx, &thing).await;
                     return Err(ActionError::transient("cut off"));
                 }
                 if act == "forget" && ctx.attempt == 1 {
                     return Err(ActionError::transient("cut off before it was made"));
                 }
-                self.outside.make(&thing);
+                self.make(ctx, &thing).await;
                 guard.made(json!(thing)).await?;
             }
         }

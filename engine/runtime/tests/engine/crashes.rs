@@ -85,6 +85,8 @@ async fn die_at(on: On, expected: &Expected, at: usize, fault: Fault) -> bool {
         );
         assert_eq!(world.outside.things(), expected.things, "write {at}, {fault:?}");
         nothing_forgotten_or_repeated(&world, run).await;
+        let early = world.outside.events().into_iter().find(|event| event.ends_with("without an intent"));
+        assert_eq!(early, None, "write {at}, {fault:?}");
         assert!(world.store.leases().await.unwrap().is_empty());
     } else {
         assert!(world.outside.events().is_empty(), "something happened before the run was durable");

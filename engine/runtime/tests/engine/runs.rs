@@ -191,6 +191,30 @@ async fn many_runs_share_few_slots_and_all_end() {
 }
 
 #[tokio::test]
+async fn a_crowd_of_waiting_runs_is_not_held_in_memory_and_every_one_gets_its_turn() {
+    let mut world = World::new(On::Memory).await;
+    world.limits.concurrent_attempts = 1;
+    let engine = world.start().await;
+    let submission = world.submission("steps:\n  a:\n    uses: test/plain@v1\n    with: { act: wait }\n");
+    let tenant = submission.tenant.clone();
+    let first = engine.submit(submission).await.unwrap();
+    world.sees("ran a 1").await;
+    let small = world.submission("steps:\n  b:\n    uses: test/plain@v1\n");
+    let mut runs = Vec::new();
+    for _ in 0..400 {
+        runs.push(engine.submit(small.clone()).await.unwrap());
+    }
+    assert!(engine.status().runs_in_memory < 300, "{:?}", engine.status());
+    assert_eq!(engine.status().slots.waiting, 400);
+    engine.cancel(&tenant, first, "somebody", None).await.unwrap();
+    for run in runs {
+        assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+    }
+    assert_eq!(world.outside.count("ran b 1"), 400);
+    world.close(engine).await;
+}
+
+#[tokio::test]
 async fn a_run_that_has_ended_leaves_memory() {
     let world = World::new(On::Memory).await;
     let engine = world.start().await;

@@ -64,7 +64,7 @@ impl World {
     }
 
     pub(crate) fn actions(&self) -> ActionSet {
-        ActionSet::new(actions::all(&self.outside)).unwrap()
+        ActionSet::new(actions::all(&self.outside, &self.store)).unwrap()
     }
 
     pub(crate) async fn start(&self) -> Engine {

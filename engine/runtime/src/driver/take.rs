@@ -1,0 +1,176 @@
+//! What messages mean for a run: each becomes events, and an answer that waits for them to be durable.
+
+use engine_core::run::{Begin, Command, EffectId, Event, Failure, IllegalTransition, JournalRefusal, Report};
+use engine_ports::{ActionError, JournalError, Presence, UndoOutcome};
+use tokio::sync::oneshot;
+use vocab::EffectState;
+
+use super::actor::{Actor, Outstanding};
+use super::message::{CancelRefused, JournalEntry, JournalWrite, Message};
+use crate::attempt::Ended;
+use crate::dispatch::Slot;
+
+impl Actor {
+    pub(super) fn take(
+        &mut self,
+        message: Message,
+        outstanding: &mut Outstanding,
+    ) -> Result<(), IllegalTransition> {
+        match message {
+            Message::Wake => Ok(()),
+            Message::Slot(slot) => {
+                self.turn.slots.push(slot);
+                // What the slot starts must not wait for the other messages: they may be many.
+                self.follow()
+            }
+            Message::Ended(ended) => self.ended(*ended, outstanding),
+            Message::Lost { path, token } => {
+                outstanding.attempts.remove(&token);
+                if let Ok(event) = self.state.conclude(&path, token, Report::Lost) {
+                    self.record(&event)?;
+                }
+                self.follow()
+            }
+            Message::Journal(entry) => self.journal(*entry),
+            Message::Probed { effect, presence } => {
+                outstanding.jobs.remove(&Command::ProbeEffect { effect: effect.clone() });
+                self.probed(effect, presence)
+            }
+            Message::Undone { effect, nth, outcome } => {
+                outstanding.jobs.remove(&Command::UndoEffect { effect: effect.clone(), nth });
+                self.undone(effect, nth, outcome)
+            }
+            Message::Cancel { by, reason, answer } => {
+                let outcome = self
+                    .record(&Event::CancelRequested { by, reason })
+                    .map_err(|refused| CancelRefused::TooLate(refused.to_string()));
+                self.answer(answer, outcome);
+                self.decide_now()
+            }
+            Message::RetryUndo { by, answer } => {
+                let stuck: Vec<_> =
+                    self.state.effects().filter(|e| e.state == EffectState::Stuck).map(|e| e.id).collect();
+                for effect in &stuck {
+                    self.record(&Event::UndoRequested { effect: effect.clone(), by: by.clone() })?;
+                }
+                self.answer(answer, stuck.len());
+                self.decide_now()
+            }
+        }
+    }
+
+    /// Decides before the next message: it may find another state.
+    fn decide_now(&mut self) -> Result<(), IllegalTransition> {
+        self.turn.settle(&mut self.state, self.shared.clock.now())
+    }
+
+    /// Answers once the turn is durable.
+    fn answer<T: Send + 'static>(&mut self, to: oneshot::Sender<T>, value: T) {
+        self.turn.answers.push(Box::new(move || {
+            // Whoever asked may be gone.
+            let _ = to.send(value);
+        }));
+    }
+
+    fn ended(&mut self, ended: Ended, outstanding: &mut Outstanding) -> Result<(), IllegalTransition> {
+        let Ended { path, token, outcome, slot, answer } = ended;
+        outstanding.attempts.remove(&token);
+        match self.state.conclude(&path, token, outcome.report) {
+            Ok(event) => {
+                let succeeded = matches!(event, Event::AttemptSucceeded { .. });
+                self.record(&event)?;
+                self.turn.memos.extend(outcome.memo.filter(|_| succeeded).map(|memo| *memo));
+            }
+            Err(lost) => tracing::warn!(run = %self.run, %lost, "a late report is refused"),
+        }
+        self.answer(answer, ());
+        self.turn.slots.extend(slot.and_then(Slot::again));
+        self.follow()
+    }
+
+    fn journal(&mut self, entry: JournalEntry) -> Result<(), IllegalTransition> {
+        let JournalEntry { path, name, token, write, answer } = entry;
+        let event = match write {
+            JournalWrite::Begin(intent) => match self.state.begin_effect(&path, token, &name, intent) {
+                Ok(Begin::Record(event)) => Ok(Some(event)),
+                Ok(Begin::Known(_)) => Ok(None),
+                Err(refused) => Err(refused),
+            },
+            JournalWrite::Made(handle) => self.state.effect_made(&path, token, &name, handle).map(Some),
+            JournalWrite::Absent => self.state.effect_absent(&path, token, &name).map(Some),
+        };
+        let outcome = match event {
+            Ok(event) => {
+                if let Some(event) = event {
+                    self.record(&event)?;
+                }
+                let effect = EffectId { path, name };
+                self.effect(&effect).ok_or_else(|| {
+                    JournalError::Store(format!("the effect `{effect}` is not in the journal"))
+                })
+            }
+            Err(refused) => Err(refusal(refused)),
+        };
+        self.answer(answer, outcome);
+        self.decide_now()
+    }
+
+    fn probed(
+        &mut self,
+        effect: EffectId,
+        presence: Result<Presence, ActionError>,
+    ) -> Result<(), IllegalTransition> {
+        let event = match presence {
+            Ok(Presence::Present(handle)) => Event::EffectMade { effect, handle, token: None },
+            Ok(Presence::Absent) => Event::EffectAbsent { effect, token: None },
+            Ok(Presence::Unknown) => Event::EffectUncertain {
+                effect,
+                reason: "the outside does not tell whether it is there".to_owned(),
+            },
+            Err(error) => Event::EffectUncertain { effect, reason: error.message },
+        };
+        self.record_unless_late(&event);
+        self.decide_now()
+    }
+
+    fn undone(
+        &mut self,
+        effect: EffectId,
+        nth: u32,
+        outcome: Result<UndoOutcome, ActionError>,
+    ) -> Result<(), IllegalTransition> {
+        let current = self.state.effect_of(&effect).is_some_and(|view| view.tries == nth);
+        let event = match outcome {
+            _ if !current => None,
+            Ok(UndoOutcome::Undone) => Some(Event::EffectUndone { effect }),
+            Ok(UndoOutcome::Superseded(found)) => Some(Event::EffectSuperseded { effect, found }),
+            Err(error) => {
+                let failure = Failure::new(error.class, error.message);
+                let failure = match error.help {
+                    Some(help) => failure.help(help),
+                    None => failure,
+                };
+                self.state.undo_failed(&effect, failure)
+            }
+        };
+        if let Some(event) = event {
+            self.record_unless_late(&event);
+        }
+        self.decide_now()
+    }
+
+    /// An answer that came twice, as after a failure of the store, fits no more and changes nothing.
+    fn record_unless_late(&mut self, event: &Event) {
+        if let Err(late) = self.record(event) {
+            tracing::debug!(run = %self.run, %late, "a late answer is passed over");
+        }
+    }
+}
+
+fn refusal(refused: JournalRefusal) -> JournalError {
+    match refused {
+        JournalRefusal::LeaseLost(_) | JournalRefusal::Halted(_) => JournalError::LeaseLost,
+        JournalRefusal::Undeclared { name, .. } => JournalError::Undeclared(name),
+        other => JournalError::Store(other.to_string()),
+    }
+}
