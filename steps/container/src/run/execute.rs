@@ -15,6 +15,9 @@ use super::owners;
 use super::podman::Podman;
 use crate::sandbox::{Cgroup, Doing, Lent, Network, explain};
 
+/// The exit code that asks for another try, as `sysexits.h` has it.
+const TEMPORARY_FAILURE: i32 = 75;
+
 /// `container/run@v1`.
 #[derive(Debug)]
 pub struct Run {
@@ -106,27 +109,24 @@ impl Run {
             return Err(failed(&exit));
         }
         let said = blocking(move || exchange.read()).await?;
-        let tree = match collected {
-            None => Value::Null,
-            Some(folder) => collect(ctx, folder, podman.root, wanted.timestamp).await?,
-        };
+        let tree = collect(ctx, collected, podman.root, wanted.timestamp).await?;
         Ok(outputs([("outputs", Value::Map(said)), ("tree", tree)]))
     }
 }
 
-/// The folders that the container sees; the last one is what it may fill for the output `tree`.
+/// What the container sees, and the folder for the output `tree`, which stays empty where nothing is collected.
 async fn prepare(
     ctx: &StepContext,
     wanted: &Wanted,
     lent: &Lent,
     root: bool,
-) -> Result<(Exchange, Vec<Mount>, Option<PathBuf>), ActionError> {
+) -> Result<(Exchange, Vec<Mount>, PathBuf), ActionError> {
     let mut mounts = Vec::new();
     for (index, (target, tree)) in wanted.mounts.iter().enumerate() {
         let source = materialize(ctx, tree, &format!("mount-{index}")).await?;
         mounts.push(Mount { source, target: target.clone(), read_only: true });
     }
-    let collected = wanted.collect.as_ref().map(|target| (ctx.work.join("collect"), target.clone()));
+    let (collected, target) = (ctx.work.join("collect"), wanted.collect.clone());
     let script = match &wanted.start {
         Start::Script(script) => Some(script.clone()),
         Start::Image | Start::Command(_) => None,
@@ -136,16 +136,16 @@ async fn prepare(
         let exchange = Exchange::make(folder.clone(), script.as_deref(), authorities.as_deref());
         let exchange = exchange.map_err(io_failed("make", &folder))?;
         mounts.push(exchange.mount());
-        if let Some((source, target)) = &collected {
-            make_open(source).map_err(io_failed("make", source))?;
-            mounts.push(Mount { source: source.clone(), target: target.clone(), read_only: false });
+        make_open(&collected).map_err(io_failed("make", &collected))?;
+        if let Some(target) = target {
+            mounts.push(Mount { source: collected.clone(), target, read_only: false });
         }
         if root {
             for mount in &mounts {
                 owners::enter(&mount.source).map_err(io_failed("change the owners in", &mount.source))?;
             }
         }
-        Ok((exchange, mounts, collected.map(|(source, _)| source)))
+        Ok((exchange, mounts, collected))
     })
     .await
 }
@@ -190,6 +190,9 @@ fn failed(exit: &ToolExit) -> ActionError {
         }
         Some(137) => ActionError::permanent("the command was killed (code 137)")
             .help("most likely it took more than its memory: give the step more `memory`"),
+        Some(TEMPORARY_FAILURE) => ActionError::transient(format!(
+            "the command asked for another try (exit code {TEMPORARY_FAILURE}): {tail}"
+        )),
         Some(code) => ActionError::permanent(format!("the command ended with code {code}: {tail}"))
             .help("the step's log has all that it said"),
         None => ActionError::permanent("podman was killed from outside"),

@@ -10,11 +10,12 @@ use crate::sandbox::Network;
 const DOC: &str = "\
 Runs a script, a command, or what the image itself starts, in a container: no capabilities, no new privileges, ids of
 its own, no network unless `network: egress` is asked for, and even then never the worker's own loopback. The step
-fails when the exit code is not 0. Nothing of the container is left afterwards.
+fails when the exit code is not 0; with 75, it may pass by itself and is tried again. Nothing of the container is left afterwards.
 
 A `script` runs as `/bin/sh -eu`. Values reach it in `env`, trees as folders in `mounts` (read-only). It gives results
 by writing lines `name=value` to the file `$FACTORY_OUTPUTS`; a value of several lines is `name<<WORD`, the lines, and
-`WORD` alone. What it puts into the folder `collect`, which starts empty, becomes the output `tree`.";
+`WORD` alone; a JSON object of texts will do as well. What it puts into the folder `collect`, which starts empty,
+becomes the output `tree`.";
 
 const EXAMPLE: &str = r"smoke:
   uses: container/run@v1
@@ -29,6 +30,8 @@ const EXAMPLE: &str = r"smoke:
 
 /// Processes and threads of a container where the workflow says nothing.
 const PIDS: i64 = 4096;
+/// The start of the year 2000, as for the trees of other actions: some tools dislike earlier times.
+const TIMESTAMP: i64 = 946_684_800;
 
 pub(super) fn manifest() -> ActionManifest {
     let words = Type::Enum(Network::WORDS.map(str::to_owned).to_vec());
@@ -49,9 +52,9 @@ pub(super) fn manifest() -> ActionManifest {
         .default("pids", Type::Integer, PIDS, "Processes and threads that it may have at once")
         .optional("user", Type::String, "User to run as: `name`, `uid`, `uid:gid`; by default the image's")
         .optional("workdir", Type::String, "Absolute path of the folder to start in; by default the image's")
-        .default("timestamp", Type::Integer, 0, "Time of every file of `tree`, in seconds since 1970")
+        .default("timestamp", Type::Integer, TIMESTAMP, "Time of every file of `tree`, in seconds since 1970")
         .output("outputs", Type::map(Type::String), "What was written to `$FACTORY_OUTPUTS`")
-        .output("tree", Type::nullable(tree()), "What lay in `collect` at the end")
+        .output("tree", tree(), "What lay in `collect` at the end; an empty tree when none was asked for")
         .isolation(Isolation::Oci)
         .tool("podman", "podman")
         .tool("runc", "runc")

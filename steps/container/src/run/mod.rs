@@ -5,7 +5,6 @@ mod exchange;
 mod execute;
 mod inputs;
 mod manifest;
-mod outputs;
 mod owners;
 mod podman;
 #[cfg(test)]

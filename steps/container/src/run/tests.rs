@@ -161,10 +161,12 @@ async fn a_command_that_fails_gives_its_code_and_its_cause_with_podman() {
         (Some(("script", Value::from("echo oops >&2; exit 5"))), "code 5: oops"),
         (Some(command(&["/no/such/program"])), "is not in the image"),
         (Some(("script", "exit 127".into())), "code 127"),
+        (Some(("script", "exit 75".into())), "code 75"),
     ] {
         let more: Vec<_> = start.into_iter().collect();
         let error = harness.run(&Run::new(), given(&harness, &more).await).await.unwrap_err();
-        assert_eq!(error.class, ErrorClass::Permanent);
+        let expected = if subject == "code 75" { ErrorClass::Transient } else { ErrorClass::Permanent };
+        assert_eq!(error.class, expected, "{error}");
         assert!(error.message.contains(subject), "{subject}: {error}\n{}", harness.log.text());
     }
 }
