@@ -1,7 +1,7 @@
 //! What a caller is told when something is refused: RFC 9457 problem details.
 
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 use warp::http::StatusCode;
 
 macro_rules! kinds {
@@ -13,7 +13,8 @@ macro_rules! kinds {
         }
 
         impl ProblemKind {
-            /// Every kind, in the order of the reference.
+            /// Every kind.
+            #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// The last part of its `type`.
@@ -77,13 +78,13 @@ pub(crate) struct Problem {
     /// Seconds after which trying again makes sense.
     pub(crate) retry_after: Option<u64>,
     /// More, by name: `diagnostics`.
-    pub(crate) more: Map<String, Json>,
+    pub(crate) more: Vec<(&'static str, Json)>,
 }
 
 impl Problem {
     /// A problem of `kind`.
     pub(crate) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), help: None, retry_after: None, more: Map::new() }
+        Self { kind, detail: detail.into(), help: None, retry_after: None, more: Vec::new() }
     }
 
     /// There is no such `thing`, or not for this caller: both look the same.
@@ -116,8 +117,8 @@ impl Problem {
 
     /// Adds a member of the answer.
     #[must_use]
-    pub(crate) fn with(mut self, name: &str, value: impl Into<Json>) -> Self {
-        self.more.insert(name.to_owned(), value.into());
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<Json>) -> Self {
+        self.more.push((name, value.into()));
         self
     }
 
@@ -132,8 +133,6 @@ impl Problem {
             #[serde(skip_serializing_if = "Option::is_none")]
             help: Option<&'a str>,
             request_id: &'a str,
-            #[serde(flatten)]
-            more: &'a Map<String, Json>,
         }
         let wire = Wire {
             r#type: format!("urn:image-factory:problem:{}", self.kind.slug()),
@@ -142,9 +141,12 @@ impl Problem {
             detail: &self.detail,
             help: self.help.as_deref(),
             request_id,
-            more: &self.more,
         };
-        serde_json::to_value(wire).unwrap_or_default()
+        let mut json = serde_json::to_value(wire).unwrap_or_default();
+        for (name, value) in &self.more {
+            json[*name] = value.clone();
+        }
+        json
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) type Body = warp::reply::Response;
 /// JSON with a status.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Body {
     match serde_json::to_vec(value) {
-        Ok(bytes) => with_type(status, "application/json", bytes.into()),
+        Ok(bytes) => with_type(status, "application/json", bytes),
         Err(error) => problem(Problem::internal(&error.to_string())),
     }
 }
@@ -33,7 +33,7 @@ pub(crate) fn no_content() -> Body {
 
 /// Text of a type.
 pub(crate) fn text(status: StatusCode, media_type: &'static str, text: String) -> Body {
-    with_type(status, media_type, text.into())
+    with_type(status, media_type, text.into_bytes())
 }
 
 /// A stream of text as it comes.
@@ -76,7 +76,7 @@ pub(crate) fn finish(mut response: Body, request_id: &str) -> Body {
         let bytes = serde_json::to_vec(&problem.to_json(request_id)).unwrap_or_default();
         let (mut head, _) = response.into_parts();
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let written = with_type(head.status, "application/problem+json", bytes.into());
+        let written = with_type(head.status, "application/problem+json", bytes);
         response = Body::from_parts(head, written.into_body());
     }
     if let Ok(id) = HeaderValue::from_str(request_id) {
@@ -85,8 +85,8 @@ pub(crate) fn finish(mut response: Body, request_id: &str) -> Body {
     response
 }
 
-fn with_type(status: StatusCode, media_type: &'static str, bytes: Bytes) -> Body {
-    let mut response = warp::reply::Reply::into_response(bytes.to_vec());
+fn with_type(status: StatusCode, media_type: &'static str, bytes: Vec<u8>) -> Body {
+    let mut response = warp::reply::Reply::into_response(bytes);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response

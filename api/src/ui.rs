@@ -68,6 +68,7 @@ impl Ui {
     }
 
     /// Bytes of the result, as they are.
+    #[expect(clippy::unused_self, reason = "who writes must have been handed the terminal")]
     pub(crate) fn raw(self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
         // Whoever closed the pipe wants no more; there is nobody left to tell.
@@ -80,6 +81,7 @@ impl Ui {
     }
 
     /// A line beside the result: progress, hints.
+    #[expect(clippy::unused_self, reason = "who writes must have been handed the terminal")]
     pub(crate) fn note(self, text: impl Display) {
         let mut err = std::io::stderr().lock();
         let _ = writeln!(err, "{text}");

@@ -50,7 +50,7 @@ pub(super) enum Command {
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ConfigArgs {
-    /// Folder of databases, blobs, logs and work [default: $XDG_STATE_HOME/image-factory]
+    /// Folder of databases, blobs, logs and work [default: `$XDG_STATE_HOME`/image-factory]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
     /// Configuration file, instead of image-factory.toml in the data folder
@@ -78,7 +78,7 @@ impl ConfigArgs {
 /// Which server a client command talks to.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ServerArgs {
-    /// URL of the server [env: IMAGE_FACTORY_SERVER] [default: the one that serves the data folder]
+    /// URL of the server [env: `IMAGE_FACTORY_SERVER`] [default: the one that serves the data folder]
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<String>,
     #[command(flatten)]

@@ -61,11 +61,6 @@ impl Server {
         Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token })
     }
 
-    /// URL of the server.
-    pub(super) fn base(&self) -> &str {
-        &self.base
-    }
-
     /// GET of JSON.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         self.read(self.request(Method::GET, path).timeout(ANSWER)).await

@@ -30,7 +30,7 @@ enum Command {
         /// Only those of this project
         #[arg(long)]
         project: Option<String>,
-        /// Only those with this status: queued, running, unwinding, finalizing, succeeded, failed, cancelled, timed_out
+        /// Only those with this status: queued, running, unwinding, finalizing, succeeded, failed, cancelled, `timed_out`
         #[arg(long)]
         status: Option<RunStatus>,
         /// How many

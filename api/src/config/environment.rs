@@ -22,7 +22,6 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The environment of this process.
-    #[expect(clippy::disallowed_methods, reason = "the one home of the process environment")]
     pub fn of_process() -> Self {
         // `vars` would panic at a variable that is not UTF-8, and anybody may set one.
         Self(

@@ -10,7 +10,7 @@ use super::{Kind, Setting};
 pub fn reference() -> String {
     let mut page = String::from(
         "# Configuration\n\n\
-         Made from the table of settings in `api/src/config/table.rs`; do not edit. `make docs` writes it again.\n\n\
+         Made from the table of settings in `api/src/config/table.rs`; do not edit. `make generate` writes it again.\n\n\
          A value comes from the last of these that names it: the default, the file (`--config FILE`, else \
          `image-factory.toml` in the data folder), the environment, a flag. Every setting can be given as \
          `--set KEY=VALUE`. Unknown keys and unknown variables that begin with `IMAGE_FACTORY_` are refused. \
@@ -64,15 +64,15 @@ fn kind(kind: Kind) -> String {
 mod tests {
     use super::*;
 
-    /// Where the page lies; set `UPDATE_REFERENCE=1` to write it.
+    /// `UPDATE=1` writes it.
     #[test]
     fn the_reference_page_follows_the_table() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/configuration.md");
-        if crate::config::Environment::of_process().get("UPDATE_REFERENCE").is_some() {
+        if crate::config::Environment::of_process().get("UPDATE").is_some() {
             std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
             std::fs::write(path, reference()).unwrap();
         }
         let page = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(page == reference(), "docs/reference/configuration.md is stale; run `make docs`");
+        assert!(page == reference(), "docs/reference/configuration.md is stale; run `make generate`");
     }
 }

@@ -211,7 +211,9 @@ fn nest(held: &BTreeMap<String, Held>) -> Json {
         }
     }
     let mut root = Map::new();
-    held.iter().for_each(|(key, held)| insert(&mut root, key, &held.value));
+    for (key, held) in held {
+        insert(&mut root, key, &held.value);
+    }
     Json::Object(root)
 }
 

@@ -35,11 +35,8 @@ impl Raw {
                 map(entries.iter().map(|(name, value)| Some((name.as_str(), value.as_str()?))))
             }
             (Self::Text(text), _) => scalar(text, kind),
-            (Self::Toml(toml::Value::String(text)), Kind::Flag | Kind::Count) => {
-                // In a typed file a quoted number or boolean is a mistake.
-                let _ = text;
-                None
-            }
+            // In a typed file a quoted number or boolean is a mistake.
+            (Self::Toml(toml::Value::String(_)), Kind::Flag | Kind::Count) => None,
             (Self::Toml(toml::Value::String(text)), _) => scalar(text, kind),
             (Self::Toml(toml::Value::Boolean(flag)), Kind::Flag) => Some(Json::Bool(*flag)),
             (Self::Toml(toml::Value::Integer(number)), Kind::Bytes | Kind::Seconds | Kind::Count) => {
@@ -73,14 +70,14 @@ fn scalar(text: &str, kind: Kind) -> Option<Json> {
         Kind::Address => text.parse::<SocketAddr>().ok().map(|address| address.to_string().into()),
         Kind::Url => is_url(text).then(|| text.into()),
         Kind::Bytes => Value::from(text).as_size().map(Json::from),
-        Kind::Seconds => match text.parse::<u64>() {
-            Ok(seconds) => Some(seconds.into()),
-            Err(_) => {
-                let duration = Value::from(text).as_duration()?;
-                // Below a second there is nothing to configure; silently cutting would surprise.
-                (duration.subsec_nanos() == 0).then(|| duration.as_secs().into())
+        Kind::Seconds => {
+            if let Ok(seconds) = text.parse::<u64>() {
+                return Some(seconds.into());
             }
-        },
+            let duration = Value::from(text).as_duration()?;
+            // Below a second there is nothing to configure; silently cutting would surprise.
+            (duration.subsec_nanos() == 0).then(|| duration.as_secs().into())
+        }
         Kind::Count => text.parse::<u64>().ok().map(Json::from),
         Kind::Paths | Kind::Map => None,
     }

@@ -77,13 +77,13 @@ mod tests {
         let folder = DataFolder::open(folder.path()).unwrap();
         let sealed = Sealer::ensure(&folder).unwrap().seal("project/1", b"word").unwrap();
         assert!(!sealed.windows(4).any(|part| part == b"word"));
-        let sealer = Sealer::ensure(&folder).unwrap();
-        assert_eq!(sealer.open("project/1", &sealed).unwrap().as_slice(), b"word");
-        assert_eq!(sealer.open("project/2", &sealed).err(), Some(SealError));
+        let later = Sealer::ensure(&folder).unwrap();
+        assert_eq!(later.open("project/1", &sealed).unwrap().as_slice(), b"word");
+        assert_eq!(later.open("project/2", &sealed).err(), Some(SealError));
         let mut changed = sealed.clone();
         *changed.last_mut().unwrap() ^= 1;
         for broken in [&changed[..], &sealed[..5], &[][..]] {
-            assert_eq!(sealer.open("project/1", broken).err(), Some(SealError));
+            assert_eq!(later.open("project/1", broken).err(), Some(SealError));
         }
     }
 }

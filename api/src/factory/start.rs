@@ -63,7 +63,7 @@ impl NewStart {
     }
 
     /// Asked for by a delivery: the same delivery and file never start a second run.
-    pub(crate) fn from_delivery(mut self, delivery: String, file: &str) -> Self {
+    pub(crate) fn asked_by_delivery(mut self, delivery: String, file: &str) -> Self {
         self.0.origin = Some((delivery, file.to_owned()));
         self
     }

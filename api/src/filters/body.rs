@@ -1,5 +1,7 @@
 //! Bodies with a bound that holds for streams too: a body without a length is counted as it comes.
 
+use std::time::Duration;
+
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
@@ -9,6 +11,10 @@ use warp::{Filter, Rejection};
 
 use crate::problem::{Problem, ProblemKind};
 use crate::rejection::reject;
+
+/// Bytes of a refused body that are read and thrown away, and the time for it.
+const DRAINED: usize = 16 * 1024 * 1024;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The whole body, at most `limit` bytes.
 pub(crate) fn bytes(limit: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Clone + Send + Sync {
@@ -48,15 +54,17 @@ async fn collect<B: Buf>(
 ) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(ProblemKind::TooLarge, format!("at most {limit} bytes are taken here"));
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let mut body = std::pin::pin!(body);
     if declared.is_some_and(|length| length > limit) {
+        drain(&mut body).await;
         return Err(too_large());
     }
     let mut collected = BytesMut::new();
-    let mut body = std::pin::pin!(body);
     while let Some(chunk) = body.next().await {
         let mut chunk = chunk
             .map_err(|error| Problem::new(ProblemKind::BadRequest, format!("the body broke off: {error}")))?;
         if (collected.len() + chunk.remaining()) as u64 > limit {
+            drain(&mut body).await;
             return Err(too_large());
         }
         while chunk.has_remaining() {
@@ -67,6 +75,22 @@ async fn collect<B: Buf>(
         }
     }
     Ok(collected.freeze())
+}
+
+/// Reads on for a while without keeping anything: a client that is still sending would take the end of the
+/// connection for a fault and never read the answer.
+async fn drain<B: Buf>(body: &mut (impl Stream<Item = Result<B, warp::Error>> + Unpin)) {
+    let reading = async {
+        let mut left = DRAINED;
+        while let Some(Ok(chunk)) = body.next().await {
+            left = left.saturating_sub(chunk.remaining());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Whoever sends more, or sends slowly, is cut.
+    let _ = tokio::time::timeout(PATIENCE, reading).await;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// What went wrong before or while listening.
 #[derive(Debug, thiserror::Error)]
-pub enum ServeError {
+pub(crate) enum ServeError {
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {source}")]
     Bind {

@@ -7,7 +7,7 @@ mod signals;
 mod tls;
 
 pub(crate) use edge::{Edge, Routes, complete};
-pub use error::ServeError;
+pub(crate) use error::ServeError;
 pub(crate) use listener::{Listener, serve};
 pub(crate) use signals::Signals;
 pub(crate) use tls::Identity;

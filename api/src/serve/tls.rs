@@ -59,7 +59,7 @@ impl Identity {
                     tracing::info!(cert = %self.cert.display(), "the certificate was read again");
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the certificate could not be read again; the old one stays")
+                    tracing::error!(%error, "the certificate could not be read again; the old one stays");
                 }
             }
         }
@@ -73,7 +73,7 @@ impl Identity {
 fn read(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, ServeError> {
     let fail = |path: &Path, reason: String| ServeError::Identity { path: path.to_owned(), reason };
     let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(|found| found.collect::<Result<Vec<_>, _>>())
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| fail(cert, format!("it holds no certificate that can be read: {error}")))?;
     if chain.is_empty() {
         return Err(fail(cert, "it holds no certificate in PEM".to_owned()));

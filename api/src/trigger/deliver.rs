@@ -148,7 +148,7 @@ async fn act(
         let name = workflow.name.to_string();
         let start = NewStart::push(workflow, &push.actor)
             .of_project(project, source)
-            .from_delivery(format!("{}/{delivery}", project.id), &file.path);
+            .asked_by_delivery(format!("{}/{delivery}", project.id), &file.path);
         match factory.start(start).await {
             Ok(run) => answer.runs.push(Started {
                 run,

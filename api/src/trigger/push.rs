@@ -64,10 +64,14 @@ impl Push {
         if !is_ref(&payload.git_ref) {
             return Err(field("ref", "a full ref such as `refs/heads/main`"));
         }
-        let before = commit(&payload.before).ok_or(field("before", "a commit"))?;
-        let after = commit(&payload.after).ok_or(field("after", "a commit"))?;
+        for (name, text) in [("before", &payload.before), ("after", &payload.after)] {
+            if !is_commit(text) {
+                return Err(field(name, "a commit"));
+            }
+        }
+        let (before, after) = (some_commit(payload.before), some_commit(payload.after));
         // For an annotated tag `after` names the tag's own object.
-        let head = payload.head_commit.as_ref().and_then(|head| commit(&head.id)).flatten();
+        let head = payload.head_commit.map(|head| head.id).filter(|id| is_commit(id)).and_then(some_commit);
         let person = |person: Option<Person>| person.and_then(|person| person.name.or(person.login));
         let actor = person(payload.pusher).or_else(|| person(payload.sender)).unwrap_or_default();
         Ok(Self {
@@ -87,10 +91,14 @@ fn is_ref(text: &str) -> bool {
         && !text.chars().any(|c| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c))
 }
 
-/// A commit of 40 or 64 hexadecimal digits; all zeros mean none. The outer `None` is no commit at all.
-fn commit(text: &str) -> Option<Option<String>> {
-    let hex = matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    hex.then(|| (!text.bytes().all(|b| b == b'0')).then(|| text.to_owned()))
+/// Whether it is a commit, in full: 40 or 64 hexadecimal digits.
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The commit; none where it is all zeros.
+fn some_commit(text: String) -> Option<String> {
+    Some(text).filter(|text| text.bytes().any(|b| b != b'0'))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl View {
         let tone = if run.status == RunStatus::Succeeded { Tone::Good } else { Tone::Bad };
         let mut text = format!("{} {} in {}", run.workflow, run.status, took(run.duration_ms));
         if run.compensation != vocab::Compensation::NotNeeded {
-            text.push_str(&format!(", compensation {}", run.compensation));
+            text = format!("{text}, compensation {}", run.compensation);
         }
         self.ui.note(self.ui.paint_note(tone, text));
         if let Some(error) = &run.error {

@@ -60,7 +60,7 @@ steps:
     uses: registry/tag@v1
     with:
       reference: {% raw %}${{ steps.push.outputs.reference }}{% endraw %}
-      tags: [latest]
+      tag: latest
 
 outputs:
   image: {% raw %}${{ steps.tag.outputs.reference }}{% endraw %}

@@ -38,12 +38,11 @@ pub(in crate::cli) fn init(command: &Init, setup: &Setup) -> Result<(), Failure>
     let path = top.join(".image-factory").join(format!("{name}.yaml"));
     write(&path, &text)?;
     setup.ui.line(format!("wrote {}", path.display()));
-    match found.containerfiles.first() {
-        Some(file) => setup.ui.note(format!("it builds {}", file.display())),
-        None => {
-            setup.ui.note("no Containerfile was found: it puts the files of the repository into an image")
-        }
-    }
+    let what = match found.containerfiles.first() {
+        Some(file) => format!("it builds {}", file.display()),
+        None => "no Containerfile was found: it puts the files of the repository into an image".to_owned(),
+    };
+    setup.ui.note(what);
     for more in found.containerfiles.iter().skip(1) {
         setup.ui.note(format!("{} is not built yet", more.display()));
     }

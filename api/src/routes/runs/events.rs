@@ -85,10 +85,10 @@ async fn feed(
             }
         };
         let Some(last) = events.last() else {
-            match wait(factory, run, &mut news, client).await {
-                true => continue,
-                false => return,
+            if wait(factory, run, &mut news, client).await {
+                continue;
             }
+            return;
         };
         after = last.seq;
         let ended = events.iter().any(|event| event.kind == "run_finished");

@@ -122,15 +122,16 @@ async fn summaries(factory: &Factory, rows: Vec<RunRow>) -> Result<Vec<RunSummar
     let mut summaries = Vec::with_capacity(rows.len());
     for row in rows {
         let name = match row.project {
-            None => None,
-            Some(id) => match names.get(&id) {
-                Some(name) => name.clone(),
-                None => {
+            Some(id) => {
+                if let Some(name) = names.get(&id) {
+                    name.clone()
+                } else {
                     let name = factory.projects.by_id(id).await?.map(|project| project.name.to_string());
                     names.insert(id, name.clone());
                     name
                 }
-            },
+            }
+            None => None,
         };
         summaries.push(RunSummary::new(row, name, factory.clock.now()));
     }

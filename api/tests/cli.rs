@@ -1,0 +1,144 @@
+//! What scripts rely on: output and exit codes of the command line.
+
+mod harness;
+
+use harness::{Repository, json_of, program};
+
+const BROKEN: &str = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: broken
+on:
+  manual:
+steps:
+  a:
+    uses: git/fetsch@v1
+";
+
+const SCRIPT: &str = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: script
+on:
+  manual:
+inputs:
+  code:
+    type: integer
+    default: 0
+steps:
+  source:
+    uses: git/fetch@v1
+  say:
+    needs: [source]
+    uses: shell/run@v1
+    with:
+      script: exit $CODE
+      env:
+        CODE: \"${{ string(inputs.code) }}\"
+outputs:
+  commit: ${{ steps.source.outputs.commit }}
+";
+
+#[test]
+fn lint_prints_a_list_with_places_and_fails_on_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("w.yaml"), BROKEN).unwrap();
+    let output = program(folder.path()).args(["lint", "--output", "json", "w.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let list = json_of(&output);
+    let first = &list[0];
+    assert_eq!(first["code"], "IF0027");
+    assert_eq!(
+        (&first["file"], &first["line"], &first["severity"]),
+        (&"w.yaml".into(), &9.into(), &"error".into())
+    );
+    for key in ["column", "end_line", "end_column", "message", "help"] {
+        assert!(!first[key].is_null(), "{key}");
+    }
+}
+
+#[test]
+fn run_exits_with_2_where_the_file_does_not_compile() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("w.yaml"), BROKEN).unwrap();
+    let run = |file| {
+        program(folder.path()).args(["run", file, "--data-dir", "d", "--output", "json"]).output().unwrap()
+    };
+    let output = run("w.yaml");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(json_of(&output)["diagnostics"][0]["code"], "IF0027");
+    assert!(!folder.path().join("d").exists(), "nothing may be written");
+    assert_eq!(run("missing.yaml").status.code(), Some(2));
+}
+
+#[test]
+fn run_prints_one_object_and_its_exit_code_tells_how_it_ended_by_git() {
+    let Some(git) =
+        test_parts::tool("git", "run_prints_one_object_and_its_exit_code_tells_how_it_ended_by_git")
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::new(git, folder.path().join("repo"));
+    let commit = repository.commit(&[("w.yaml", SCRIPT)]);
+    let run = |input: &str| {
+        let mut command = program(folder.path());
+        command.args(["run", "repo/w.yaml", "--data-dir", "d", "--trust", "host", "--output", "json"]);
+        command.args(["--input", input]).output().unwrap()
+    };
+    let output = run("code=0");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let result = json_of(&output);
+    assert_eq!(result["run"]["status"], "succeeded");
+    assert_eq!(result["run"]["compensation"], "none");
+    assert_eq!(result["run"]["outputs"]["commit"], commit);
+    assert!(result["run"]["id"].is_string() && result["run"]["duration_ms"].is_u64());
+    let steps = result["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2);
+    for step in steps {
+        assert!(step["path"].is_string() && step["outputs"].is_object() && step["duration_ms"].is_u64());
+        assert_eq!((&step["status"], &step["attempts"]), (&"succeeded".into(), &1.into()));
+    }
+    assert!(!output.stderr.is_empty(), "progress goes to standard error");
+    let output = run("code=3");
+    assert_eq!(output.status.code(), Some(1));
+    let result = json_of(&output);
+    assert_eq!(result["run"]["status"], "failed");
+    assert_eq!(result["steps"][0]["cached"], true, "the same commit is not fetched twice");
+    assert!(result["steps"][1]["error"]["message"].is_string());
+    assert_eq!(run("code=x").status.code(), Some(2), "an input that does not fit starts nothing");
+}
+
+#[test]
+fn actions_come_with_the_schemas_of_their_ports() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(folder.path()).args(["actions", "list", "--output", "json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let list = json_of(&output);
+    let fetch = list.as_array().unwrap().iter().find(|action| action["name"] == "git/fetch").unwrap();
+    assert_eq!((&fetch["version"], &fetch["cacheable"]), (&"v1".into(), &true.into()));
+    assert_eq!(fetch["compensates"], false);
+    assert_eq!(fetch["inputs"]["type"], "object");
+    assert!(fetch["outputs"]["properties"]["tree"].is_object() && fetch["isolation"].is_string());
+}
+
+#[test]
+fn a_server_for_everybody_without_tls_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        program(folder.path()).args(["serve", "--data-dir", "d", "--listen", "0.0.0.0:0"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--insecure"));
+    assert!(!folder.path().join("d").exists(), "nothing may be written");
+}
+
+#[test]
+fn an_unknown_variable_of_ours_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        program(folder.path()).env("IMAGE_FACTORY_LISTN", "x").args(["config", "show"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("IMAGE_FACTORY_LISTEN"));
+}
