@@ -2,15 +2,16 @@
 //!
 //! `cargo bench -p engine-core`; figures are CPU seconds of this process, without any store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use engine_core::plan::{Plan, PlanAction, PlanPort, PlanSpec, PlanStep};
-use engine_core::run::{Event, Origin, Report, RunCreated, RunLimits, RunState};
+use engine_core::run::{Begin, Command, Event, Failure, Origin, Report, RunCreated, RunLimits, RunState};
 use lang::{Expr, ExprKind, Reference, Span, Template};
+use serde_json::Value as Json;
 use vocab::{
-    ActionRef, Caching, IdSource, Inputs, Isolation, IsolationRule, Outputs, RunId, RunStatus, SeededIds,
-    Timestamp, Type, Value, WorkerId,
+    ActionRef, Caching, Compensation, ErrorClass, IdSource, Inputs, Isolation, IsolationRule, Outputs, RunId,
+    RunStatus, SeededIds, Timestamp, Type, Value, WorkerId,
 };
 
 #[expect(clippy::print_stdout, reason = "a program whose purpose is to print figures")]
@@ -24,7 +25,7 @@ fn main() {
         let start = cpu_seconds();
         let plan = Plan::new(spec).expect("the workflow of the bench is sound");
         let planned = cpu_seconds();
-        let events = drive(Arc::new(plan));
+        let events = drive(Arc::new(plan), false);
         let decided = cpu_seconds();
         println!(
             "{name}: planned in {:.1} ms, decided in {:.3} s ({events} events, {:.1} us each)",
@@ -33,6 +34,15 @@ fn main() {
             (decided - planned) * 1e6 / f64::from(events),
         );
     }
+    let plan = Plan::new(layered(10_000, 100)).expect("the workflow of the bench is sound");
+    let start = cpu_seconds();
+    let events = drive(Arc::new(plan), true);
+    let seconds = cpu_seconds() - start;
+    println!(
+        "10,000 steps in layers, an effect each, the last step fails, all undone: {seconds:.3} s ({events} events, \
+         {:.1} us each)",
+        seconds * 1e6 / f64::from(events),
+    );
 }
 
 /// Steps in layers of `width`, each with up to three needs in the layer before, and an input from one of them.
@@ -75,7 +85,7 @@ fn spec(steps: Vec<PlanStep>) -> PlanSpec {
         inputs: vec![port(false)],
         outputs: vec![port(true)],
         caching: Caching::Auto,
-        effects: Vec::new(),
+        effects: vec!["made".into()],
         isolation: IsolationRule::always(Isolation::Internal),
     };
     PlanSpec {
@@ -92,11 +102,11 @@ fn action() -> ActionRef {
     "bench/none@v1".parse().expect("the name is sound")
 }
 
-/// Runs the plan to its end; every step succeeds as soon as it may start. Gives the number of events.
-fn drive(plan: Arc<Plan>) -> u32 {
+/// Runs the plan to its end; every step succeeds as soon as it may start. With `undo`, each makes an effect, the last
+/// one fails, and everything is undone. Gives the number of events.
+fn drive(plan: Arc<Plan>, undo: bool) -> u32 {
     let ids = SeededIds::default();
     let worker = WorkerId::generate(&ids);
-    let now = Timestamp::from_millis(0);
     let created = RunCreated {
         run: RunId::from(ids.uuid()),
         plan: plan.digest(),
@@ -105,27 +115,48 @@ fn drive(plan: Arc<Plan>) -> u32 {
         deadline: None,
         limits: RunLimits::default(),
     };
+    let mut left = plan.len();
     let mut state = RunState::new(plan);
-    commit(&mut state, now, &Event::RunCreated(Box::new(created)));
+    let mut commands = VecDeque::new();
+    commit(&mut state, &Event::RunCreated(Box::new(created)), &mut commands);
     while let Some((path, start)) = state.next_ready().map(|ready| (ready.path.clone(), ready.start(worker)))
     {
-        let token = commit(&mut state, now, &start);
-        let outputs = Outputs::from([("value".to_owned(), Value::from(1))]);
-        let report = Report::Succeeded { outputs, cached: None };
+        let token = commit(&mut state, &start, &mut commands);
+        if undo {
+            let begun = state.begin_effect(&path, token, "made", Json::Null).expect("it may make effects");
+            let Begin::Record(intent) = begun else { unreachable!("the journal is empty for each step") };
+            commit(&mut state, &intent, &mut commands);
+            let made = state.effect_made(&path, token, "made", Json::Null).expect("the intent is open");
+            commit(&mut state, &made, &mut commands);
+        }
+        left = left.saturating_sub(1);
+        let report = if undo && left == 0 {
+            Report::Failed(Failure::new(ErrorClass::Permanent, "the end"))
+        } else {
+            Report::Succeeded { outputs: Outputs::from([("value".to_owned(), Value::from(1))]), cached: None }
+        };
         let event = state.conclude(&path, token, report).expect("the attempt holds its lease");
-        commit(&mut state, now, &event);
+        commit(&mut state, &event, &mut commands);
         state.mark_saved();
     }
-    assert_eq!(state.status(), RunStatus::Succeeded);
+    while let Some(command) = commands.pop_front() {
+        let Command::UndoEffect { effect, .. } = command else { unreachable!("nothing else is asked for") };
+        commit(&mut state, &Event::EffectUndone { effect }, &mut commands);
+        state.mark_saved();
+    }
+    assert_eq!(state.status(), if undo { RunStatus::Failed } else { RunStatus::Succeeded });
+    assert_eq!(state.compensation(), if undo { Compensation::Complete } else { Compensation::NotNeeded });
     u32::try_from(state.seq()).expect("the bench is not that long")
 }
 
 /// Applies the event and all that follows from it. Gives the event's sequence number.
-fn commit(state: &mut RunState, now: Timestamp, event: &Event) -> u64 {
+fn commit(state: &mut RunState, event: &Event, commands: &mut VecDeque<Command>) -> u64 {
+    let now = Timestamp::from_millis(0);
     let seq = state.seq() + 1;
     state.apply(seq, now, event).expect("the event fits");
     loop {
         let decision = state.decide(now);
+        commands.extend(decision.commands);
         if decision.events.is_empty() {
             return seq;
         }
