@@ -15,18 +15,18 @@ const CRASHED: u64 = 30;
 /// So many seeds run through, or with one crash somewhere.
 const PLAIN: u64 = 1_200;
 
-/// The seeds of this run, printed so that a failure can be found again.
+/// The seeds of this run of the tests.
 fn seeds(first: u64, count: u64) -> std::ops::Range<u64> {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests, not a setting")]
     let times = std::env::var("SIMULATION").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
-    let seeds = first..first + count * times;
-    println!("seeds {seeds:?}");
-    seeds
+    first..first + count * times
 }
 
 #[test]
 fn a_crash_at_any_event_changes_nothing_that_matters() {
-    for seed in seeds(0, CRASHED) {
+    let seeds = seeds(0, CRASHED);
+    println!("seeds {seeds:?}, each with a crash before and after every event");
+    for seed in seeds {
         let plan = Arc::new(plans::drawn(seed, 7));
         let whole = Driver::new(seed, Arc::clone(&plan), Crash::Never).run();
         check(&whole);
@@ -46,7 +46,9 @@ fn a_crash_at_any_event_changes_nothing_that_matters() {
 #[test]
 fn every_transition_is_crossed() {
     let mut crossed = BTreeSet::new();
-    for seed in seeds(1_000, PLAIN) {
+    let seeds = seeds(1_000, PLAIN);
+    println!("seeds {seeds:?}");
+    for seed in seeds {
         let mut plan = plans::drawn(seed, 4 + seed % 40);
         let uncertain = seed % 5 == 0;
         if uncertain && seed % 2 == 0 {
