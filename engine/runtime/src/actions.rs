@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine_ports::Action;
+use lang::Catalogue;
 use vocab::{ActionManifest, ActionRef};
 
 /// Every action that this process can execute and undo.
 #[derive(Clone, Default)]
 pub struct ActionSet {
     actions: Arc<BTreeMap<ActionRef, Arc<dyn Action>>>,
+    catalogue: Arc<Catalogue>,
 }
 
 /// Two actions of one name and version.
@@ -27,7 +29,8 @@ impl ActionSet {
                 return Err(DuplicateAction(name));
             }
         }
-        Ok(Self { actions: Arc::new(set) })
+        let catalogue = Catalogue::new(set.values().map(|action| action.manifest().clone()));
+        Ok(Self { actions: Arc::new(set), catalogue: Arc::new(catalogue) })
     }
 
     /// The action of that name and version.
@@ -40,7 +43,12 @@ impl ActionSet {
         self.get(action).map(|action| action.manifest())
     }
 
-    /// What all of them say about themselves, by name and version: the catalogue of lint.
+    /// The catalogue against which workflows compile.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// What all of them say about themselves, by name and version.
     pub fn manifests(&self) -> impl Iterator<Item = &ActionManifest> {
         self.actions.values().map(|action| action.manifest())
     }

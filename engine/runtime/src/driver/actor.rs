@@ -57,13 +57,14 @@ pub(super) struct Actor {
     row: RunRow,
     meta: Arc<RunMeta>,
     pub(super) turn: Turn,
+    committed: bool,
 }
 
 impl Actor {
     pub(super) fn new(shared: &Arc<Shared>, run: RunId, loaded: Loaded) -> Self {
         let Loaded { state, row } = loaded;
         let meta = Arc::new(RunMeta::of(&row));
-        Self { shared: Arc::clone(shared), run, state, row, meta, turn: Turn::default() }
+        Self { shared: Arc::clone(shared), run, state, row, meta, turn: Turn::default(), committed: false }
     }
 
     /// Turn after turn, until nothing is outstanding or the engine stops.
@@ -167,6 +168,11 @@ impl Actor {
         Ok(())
     }
 
+    /// Whether a turn became durable since the run was read.
+    pub(super) const fn has_committed(&self) -> bool {
+        self.committed
+    }
+
     /// All of the turn that must be written.
     pub(super) fn commit(&mut self) -> Commit {
         self.turn.commit(&self.state, &self.row)
@@ -175,6 +181,7 @@ impl Actor {
     /// The turn is in the store.
     pub(super) fn durable(&mut self, row: RunRow, outstanding: &mut Outstanding) {
         self.row = row;
+        self.committed = true;
         self.state.mark_saved();
         self.settled(outstanding);
         let (tenant, run, seq) = (self.row.tenant.clone(), self.run, self.row.seq);

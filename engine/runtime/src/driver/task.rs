@@ -39,7 +39,8 @@ pub(crate) async fn run(
     // Attempts, probes and undos outlive a failure of the store, and so do their records.
     let mut outstanding = Outstanding::default();
     let mut start = start;
-    loop {
+    let mut pause = RELOAD_FIRST;
+    let left = loop {
         let after_start = matches!(start, Start::Loaded(_));
         let begun = match start {
             Start::New(parts, answer) => match create(&shared, run, *parts, &mut outstanding).await {
@@ -56,18 +57,28 @@ pub(crate) async fn run(
             Start::Loaded(loaded) => Some(Actor::new(&shared, run, *loaded)),
             Start::Load => reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded)),
         };
-        let Some(mut actor) = begun else { break };
+        let Some(mut actor) = begun else { break false };
         match actor.work(&mut mailbox, &mut outstanding, after_start).await {
-            Ok(()) => break,
+            Ok(()) => break true,
             Err(broken) => {
-                tracing::warn!(%run, error = %broken, "a run is read anew");
-                if matches!(broken, Broken::Core(_)) {
-                    tokio::time::sleep(RELOAD_MOST).await;
+                match broken {
+                    Broken::Store(error) => tracing::warn!(%run, %error, "a run is read anew"),
+                    Broken::Core(error) => {
+                        tracing::error!(%run, %error, "a run contradicts itself; it is read anew");
+                    }
+                }
+                // What fails again and again is tried ever more slowly.
+                if actor.has_committed() {
+                    pause = RELOAD_FIRST;
+                }
+                tokio::select! {
+                    () = shared.stopped.cancelled() => break false,
+                    () = tokio::time::sleep(pause) => pause = (pause * 2).min(RELOAD_MOST),
                 }
                 start = Start::Load;
             }
         }
-    }
+    };
     if !mailbox.is_closed() {
         shared.slots.forget(run);
         mailbox.close();
@@ -75,10 +86,10 @@ pub(crate) async fn run(
     if let Some(own) = own.upgrade() {
         shared.runs.forget(run, &own);
     }
-    // What came after the last look goes to the next actor; after a stop, to nobody.
+    // What came after the last look goes to the next actor; to nobody after a stop, or when the run cannot be read.
     while let Ok(message) = mailbox.try_recv() {
         let shared = Arc::clone(&shared);
-        if !shared.stopped.is_cancelled() && !matches!(message, Message::Wake) {
+        if left && !shared.stopped.is_cancelled() && !matches!(message, Message::Wake) {
             tokio::spawn(async move { shared.send(run, message).await });
         }
     }

@@ -62,7 +62,7 @@ impl Engine {
         let Submission { tenant, project, workflow, inputs, trigger, source, trust_host, origin } =
             submission;
         let inputs = workflow.resolve_inputs(inputs).map_err(SubmitError::Inputs)?;
-        let plan = Plan::of(&workflow, |action| self.shared.actions.manifest(action))?;
+        let plan = Plan::of(&workflow, self.shared.actions.catalogue())?;
         let trigger = driver::trigger(&trigger, source.as_ref(), trust_host);
         self.create(NewRun { tenant, project, plan, inputs, trigger, origin }).await
     }

@@ -10,7 +10,7 @@ use engine_runtime::{
 };
 use engine_stores::{MemoryRunStore, SqliteRunStore};
 use futures::TryStreamExt as _;
-use lang::{Catalogue, CompileOptions, SourceFile, Trust, Workflow, compile};
+use lang::{CompileOptions, SourceFile, Trust, Workflow, compile};
 use migrations::{Database, Options, Schema};
 use serde_json::json;
 use tempfile::TempDir;
@@ -99,9 +99,8 @@ impl World {
         let text = format!(
             "apiVersion: imagefactory/v1\nkind: Workflow\nmetadata:\n  name: test\non:\n  manual: {{}}\n{steps}"
         );
-        let catalogue = Catalogue::new(self.actions().manifests().cloned());
         let options = CompileOptions { limits: Limits::default(), trust: Trust::Host };
-        let compiled = compile(&SourceFile::new("test.yaml", text), &catalogue, &options);
+        let compiled = compile(&SourceFile::new("test.yaml", text), self.actions().catalogue(), &options);
         compiled.workflow.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics))
     }
 
