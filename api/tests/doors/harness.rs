@@ -189,3 +189,40 @@ pub(crate) fn sign(body: &[u8]) -> String {
     mac.update(body);
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
+
+/// A workflow that fetches and speaks twice.
+pub(crate) const HELLO: &str = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: hello
+on:
+  push:
+    branches: [main]
+  manual:
+steps:
+  source:
+    uses: git/fetch@v1
+  say:
+    needs: [source]
+    uses: shell/run@v1
+    with:
+      script: |
+        echo hello
+        sleep 1
+        echo again
+";
+
+/// A server with the project `app`, whose repository holds `files`; the commit.
+pub(crate) async fn factory(
+    test: &str,
+    files: &[(&str, &str)],
+) -> Option<(tempfile::TempDir, Server, Repository, String)> {
+    let git = test_parts::tool("git", test)?;
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::new(git, folder.path().join("repo"));
+    let commit = repository.commit(files);
+    let server = Server::start(folder.path());
+    server.project("app", &repository.url()).await;
+    Some((folder, server, repository, commit))
+}

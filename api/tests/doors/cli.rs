@@ -1,8 +1,6 @@
 //! What scripts rely on: output and exit codes of the command line.
 
-mod harness;
-
-use harness::{Repository, json_of, program};
+use crate::harness::{Repository, json_of, program};
 
 const BROKEN: &str = "\
 apiVersion: imagefactory/v1

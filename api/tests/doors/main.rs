@@ -1,0 +1,9 @@
+//! The doors from outside: the real program, a real repository, real requests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
+
+mod cli;
+mod following;
+mod harness;
+mod publish;
+mod refusals;
+mod webhook;

@@ -1,0 +1,104 @@
+//! Pushes as a Git host delivers them.
+
+use serde_json::{Value as Json, json};
+
+use crate::harness::{HELLO, NONE, Server, factory, sign};
+
+const DOCS: &str = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: docs
+on:
+  push:
+    paths: [\"docs/**\"]
+steps:
+  source:
+    uses: git/fetch@v1
+";
+
+const BROKEN: &str = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: broken
+on:
+  push: {}
+steps:
+  a:
+    uses: git/fetsch@v1
+";
+
+async fn runs(server: &Server) -> Vec<Json> {
+    server.get("/api/v1/runs").await["runs"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_push_starts_a_run_once_however_often_it_is_delivered_by_git() {
+    let test = "a_push_starts_a_run_once_however_often_it_is_delivered_by_git";
+    let Some((_folder, server, _, commit)) = factory(test, &[(".image-factory/hello.yaml", HELLO)]).await
+    else {
+        return;
+    };
+    let first = server.push("app", "d-1", NONE, &commit).await;
+    assert_eq!(first.status(), 202);
+    let first: Json = first.json().await.unwrap();
+    let run = first["runs"][0]["run"].as_str().unwrap().to_owned();
+    let again = server.push("app", "d-1", NONE, &commit).await;
+    assert_eq!(again.status(), 202);
+    assert_eq!(again.json::<Json>().await.unwrap(), first);
+    let detail = server.ended(&run).await;
+    assert_eq!(detail["run"]["status"], "succeeded");
+    assert_eq!(detail["run"]["trigger"]["actor"], "ada");
+    assert_eq!(runs(&server).await.len(), 1);
+    let server = server.restart();
+    let after = server.push("app", "d-1", NONE, &commit).await.json::<Json>().await.unwrap();
+    assert_eq!(after["runs"][0]["run"], run.as_str());
+    assert_eq!(runs(&server).await.len(), 1);
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[tokio::test]
+async fn a_wrong_signature_is_refused_before_anything_is_read_by_git() {
+    let test = "a_wrong_signature_is_refused_before_anything_is_read_by_git";
+    let Some((_folder, server, _, commit)) = factory(test, &[(".image-factory/hello.yaml", HELLO)]).await
+    else {
+        return;
+    };
+    // Not even JSON: were it parsed, the answer would be another.
+    let garbage = "{".to_owned();
+    let wrong = server.deliver("app", "d-1", "sha256=00", garbage.clone()).await;
+    assert_eq!(wrong.status(), 401);
+    let problem: Json = wrong.json().await.unwrap();
+    assert_eq!(problem["type"], "urn:image-factory:problem:bad-signature");
+    assert!(problem["request_id"].is_string());
+    let nobody = server.deliver("nobody", "d-1", &sign(garbage.as_bytes()), garbage.clone()).await;
+    assert_eq!(nobody.status(), 401, "a project that is not there looks the same");
+    assert_eq!(server.deliver("app", "d-1", &sign(garbage.as_bytes()), garbage).await.status(), 400);
+    // The refused deliveries left no trace: the same id is still new.
+    assert_eq!(server.push("app", "d-1", NONE, &commit).await.status(), 202);
+}
+
+#[tokio::test]
+async fn each_workflow_of_a_push_is_judged_by_itself_by_git() {
+    let test = "each_workflow_of_a_push_is_judged_by_itself_by_git";
+    let files = [(".image-factory/hello.yaml", HELLO), (".image-factory/docs.yaml", DOCS)];
+    let Some((_folder, server, repository, before)) = factory(test, &files).await else { return };
+    let after = repository.commit(&[(".image-factory/broken.yaml", BROKEN)]);
+    let response = server.push("app", "d-1", &before, &after).await;
+    assert_eq!(response.status(), 422);
+    let answer: Json = response.json().await.unwrap();
+    assert_eq!(answer["runs"][0]["workflow"], "hello");
+    let refused = &answer["refused"][0];
+    assert_eq!(refused["file"], ".image-factory/broken.yaml");
+    assert_eq!(
+        (&refused["diagnostics"][0]["code"], &refused["diagnostics"][0]["line"]),
+        (&"IF0027".into(), &9.into())
+    );
+    assert_eq!(answer["skipped"][0]["reason"], "none of the changed files matches its `paths`");
+    let docs = repository.commit(&[("docs/index.md", "x")]);
+    let answer: Json = server.push("app", "d-2", &after, &docs).await.json().await.unwrap();
+    assert!(answer["runs"].as_array().unwrap().iter().any(|run| run["workflow"] == "docs"));
+    let gone: Json = server.push("app", "d-3", &docs, NONE).await.json().await.unwrap();
+    assert_eq!(gone["runs"], json!([]));
+}
