@@ -107,7 +107,9 @@ fn the_wait_before_a_retry_grows_and_is_the_same_in_every_process() {
         for _ in 0..2 {
             let before = hand.now;
             hand.fail("a", ErrorClass::Transient);
+            assert!(hand.state.step(&path("a")).unwrap().retry_at.is_some());
             hand.wait();
+            assert_eq!(hand.state.step(&path("a")).unwrap().retry_at, None, "its time has come");
             waits.push(hand.now - before);
         }
     }

@@ -7,7 +7,7 @@ use crate::common::driver::Driver;
 use crate::common::faults::{Crash, Interference};
 use crate::common::{oracle, plans};
 use engine_core::run::{EffectId, Event, Transition};
-use vocab::{EffectState, RunStatus};
+use vocab::{EffectState, RunStatus, StepStatus};
 
 /// So many seeds are crashed at every event. `SIMULATION=10` takes ten times as many of both.
 const CRASHED: u64 = 30;
@@ -154,6 +154,12 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
             assert_ne!(view.state, EffectState::Released, "seed {seed}: {id} stays after a failure");
         }
     }
+    let committed = driver.plan.spec().steps.iter().any(|step| {
+        let path = driver.plan.path(driver.plan.position(&step.name).unwrap());
+        step.pivot && driver.state.step_status(path) == Some(StepStatus::Succeeded)
+    });
+    let unwound = history.iter().any(|event| matches!(event, Event::UnwindingStarted { .. }));
+    assert!(!(committed && unwound), "seed {seed}: a run goes back past its pivot");
     let journal: BTreeSet<EffectId> = driver.state.effects().map(|view| view.id).collect();
     for (effect, there) in &driver.world.there {
         assert!(
