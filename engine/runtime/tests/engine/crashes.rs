@@ -61,18 +61,19 @@ async fn die_at(on: On, expected: &Expected, at: usize, fault: Fault) -> bool {
     let submitted = engine.submit(world.submission(expected.steps)).await;
     if let Ok(run) = submitted {
         for _ in 0..3000 {
-            if world.store.is_dead()
-                || world.store.run_any_tenant(run).await.unwrap().unwrap().status.is_terminal()
-            {
+            // A dead store answers no question.
+            let row = world.store.run_any_tenant(run).await;
+            if row.map_or(true, |row| row.unwrap().status.is_terminal()) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
-    let died = world.store.is_dead();
     drop(engine);
     // What still ran in the old process ends; a real one would be gone already.
     tokio::time::sleep(Duration::from_millis(30)).await;
+    world.store.quiet().await;
+    let died = world.store.is_dead();
     world.store.revive();
     let engine = world.start().await;
     if let Some(run) = only_run(&world).await {

@@ -28,13 +28,20 @@ pub(crate) enum Fault {
 pub(crate) struct Faulty {
     inner: Arc<dyn RunStore>,
     writes: AtomicUsize,
+    under_way: AtomicUsize,
     plan: Mutex<Option<(usize, Fault)>>,
     dead: Mutex<bool>,
 }
 
 impl Faulty {
     pub(crate) fn new(inner: Arc<dyn RunStore>) -> Self {
-        Self { inner, writes: AtomicUsize::new(0), plan: Mutex::new(None), dead: Mutex::new(false) }
+        Self {
+            inner,
+            writes: AtomicUsize::new(0),
+            under_way: AtomicUsize::new(0),
+            plan: Mutex::new(None),
+            dead: Mutex::new(false),
+        }
     }
 
     /// Writes so far.
@@ -49,6 +56,13 @@ impl Faulty {
 
     pub(crate) fn is_dead(&self) -> bool {
         *self.dead.lock().unwrap()
+    }
+
+    /// Waits until no write is under way: a dead process has none.
+    pub(crate) async fn quiet(&self) {
+        while self.under_way.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
     }
 
     /// The process is started again.
@@ -68,6 +82,17 @@ impl Faulty {
         self.alive()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let fault = self.plan.lock().unwrap().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        self.under_way.fetch_add(1, Ordering::SeqCst);
+        let result = self.meet(fault, work).await;
+        self.under_way.fetch_sub(1, Ordering::SeqCst);
+        result
+    }
+
+    async fn meet<T>(
+        &self,
+        fault: Option<Fault>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         let failed = || StoreError::Database("the disk hiccups".to_owned());
         match fault {
             None => work.await,
