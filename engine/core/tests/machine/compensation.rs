@@ -2,7 +2,7 @@
 
 use crate::common::hand::{Hand, effect, path};
 use crate::common::plans::{plan, retrying, step};
-use engine_core::run::{Command, EffectPhase, Event, JournalRefusal, Release, Report};
+use engine_core::run::{Command, EffectPhase, Event, IllegalTransition, JournalRefusal, Release, Report};
 use serde_json::json;
 use vocab::{Compensation, EffectState, ErrorClass, RunStatus, StepStatus};
 
@@ -164,6 +164,25 @@ fn an_attempt_begins_no_effect_once_the_run_is_stopped_or_its_lease_is_over() {
     hand.tell(cancel());
     let halted = hand.state.begin_effect(&path("a"), token, "first", json!({})).unwrap_err();
     assert_eq!(halted, JournalRefusal::Halted(path("a")));
+}
+
+#[test]
+fn only_the_attempt_with_the_lease_speaks_about_its_open_intent() {
+    let mut hand = Hand::new(plan(vec![step("a", &[])], vec![]));
+    let lease = hand.start("a");
+    hand.intend("a/first");
+    for token in [None, Some(lease - 1), Some(lease + 1)] {
+        let before = hand.state.clone();
+        let made = Event::EffectMade { effect: effect("a/first"), handle: json!(1), token };
+        let absent = Event::EffectAbsent { effect: effect("a/first"), token };
+        for event in [made, absent] {
+            assert!(matches!(hand.try_tell(event), Err(IllegalTransition::Stale { .. })), "{token:?}");
+        }
+        assert!(hand.state.same_facts(&before));
+    }
+    let absent = hand.state.effect_absent(&path("a"), lease, "first").unwrap();
+    hand.tell(absent);
+    assert_eq!(hand.effect_state("a/first"), EffectState::Undone);
 }
 
 #[test]
