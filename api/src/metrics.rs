@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine_ports::{EventBus, RunStore, StoreError};
+use engine_runtime::EngineStatus;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
@@ -22,20 +23,38 @@ impl Metrics {
         Self(handle)
     }
 
-    /// The numbers as text.
-    pub(crate) async fn scrape(&self, runs: &dyn RunStore) -> Result<String, StoreError> {
-        let unfinished = u32::try_from(runs.unfinished().await?.len()).unwrap_or(u32::MAX);
-        let leases = u32::try_from(runs.leases().await?.len()).unwrap_or(u32::MAX);
-        metrics::gauge!("runs_unfinished").set(f64::from(unfinished));
-        metrics::gauge!("attempts_leased").set(f64::from(leases));
+    /// The numbers as text; gauges are read now.
+    pub(crate) async fn scrape(
+        &self,
+        runs: &dyn RunStore,
+        engine: &EngineStatus,
+    ) -> Result<String, StoreError> {
+        metrics::gauge!("runs_unfinished").set(number(runs.unfinished().await?.len()));
+        metrics::gauge!("runs_in_memory").set(number(engine.runs_in_memory));
+        metrics::gauge!("runs_waiting_for_a_slot").set(number(engine.slots.waiting));
+        metrics::gauge!("attempt_slots").set(number(engine.slots.capacity));
+        metrics::gauge!("attempt_slots_taken").set(number(engine.slots.taken));
+        metrics::gauge!("dispatch_paused").set(number(usize::from(engine.slots.paused.is_some())));
         self.0.run_upkeep();
         Ok(self.0.render())
     }
 }
 
+/// Counts stay far below what a gauge tells apart; more than that reads as very many.
+fn number(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 fn describe() {
     metrics::describe_gauge!("runs_unfinished", "Runs that have not ended.");
-    metrics::describe_gauge!("attempts_leased", "Attempts that a worker holds.");
+    metrics::describe_gauge!("runs_in_memory", "Runs that are at work; others wait in the store for a time.");
+    metrics::describe_gauge!("runs_waiting_for_a_slot", "Runs with a step that waits for room.");
+    metrics::describe_gauge!("attempt_slots", "Attempts that may run at once.");
+    metrics::describe_gauge!("attempt_slots_taken", "Attempts that run.");
+    metrics::describe_gauge!(
+        "dispatch_paused",
+        "1 while nothing new starts, as when the disk is nearly full."
+    );
     metrics::describe_counter!("commits_total", "Commits of runs that were published.");
     metrics::describe_counter!("runs_finished_total", "Runs that ended, by status.");
     metrics::describe_counter!("http_requests_total", "Requests answered, by status.");

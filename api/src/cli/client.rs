@@ -57,7 +57,7 @@ impl Server {
                         .help("set IMAGE_FACTORY_TOKEN, or name the server's data folder with --data-dir")
                 })?,
         };
-        let client = http_client(config.steps.ca_bundle.as_deref())?;
+        let client = http_client(&base, config.steps.ca_bundle.as_deref())?;
         Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token })
     }
 
@@ -122,9 +122,13 @@ impl Server {
     }
 }
 
-/// A client with the system's authorities and those of the operator.
-fn http_client(ca_bundle: Option<&std::path::Path>) -> Result<Client, Failure> {
+/// A client for `url`, with the system's authorities and those of the operator.
+fn http_client(url: &str, ca_bundle: Option<&std::path::Path>) -> Result<Client, Failure> {
     let mut builder = Client::builder().connect_timeout(CONNECT);
+    // A proxy cannot reach this machine's own loopback, whatever the environment says.
+    if is_loopback(url) {
+        builder = builder.no_proxy();
+    }
     // Ignored when it is set already: the process has one provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     if let Some(path) = ca_bundle {
@@ -140,9 +144,17 @@ fn http_client(ca_bundle: Option<&std::path::Path>) -> Result<Client, Failure> {
     builder.build().map_err(|error| Failure::new(format!("no HTTP client can be made: {}", root(&error))))
 }
 
+fn is_loopback(url: &str) -> bool {
+    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    host.is_some_and(|host| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
+}
+
 /// The status that a URL answers with, or why it does not.
 pub(super) async fn reach(url: &str, ca_bundle: Option<&std::path::Path>) -> Result<u16, String> {
-    let client = http_client(ca_bundle).map_err(|_| "no HTTP client can be made".to_owned())?;
+    let client = http_client(url, ca_bundle).map_err(|_| "no HTTP client can be made".to_owned())?;
     let answer = client.head(url).timeout(CONNECT).send().await.map_err(|error| root(&error))?;
     Ok(answer.status().as_u16())
 }

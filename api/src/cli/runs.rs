@@ -92,6 +92,14 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Try once more to undo what could not be undone.
+    #[command(after_help = "Example:\n  image-factory runs undo RUN")]
+    Undo {
+        /// The run
+        run: RunId,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
     /// Start a run of a project's workflow.
     #[command(
         after_help = "Example:\n  image-factory runs start debian --workflow golden-debian --ref main --input release=trixie"
@@ -155,6 +163,13 @@ pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
         Command::Retry { run, common } => {
             steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &Json::Object(serde_json::Map::new()))
                 .await
+        }
+        Command::Undo { run, server } => {
+            let server = Server::find(&server, setup)?;
+            let path = format!("/api/v1/runs/{run}/undo");
+            let answer: Json = server.send(Method::POST, &path, &Json::Null).await?;
+            setup.ui.line(format!("{} effect(s) are tried again", answer["effects"]));
+            Ok(())
         }
         Command::Start { project, workflow, git_ref, inputs, common } => {
             // A value that reads as JSON is one; anything else is a text.

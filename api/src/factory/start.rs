@@ -80,6 +80,11 @@ impl Factory {
         self.engine.cancel(&row.tenant, row.id, by, reason).await.map_err(Problem::from)
     }
 
+    /// Tries once more to undo the stuck effects of a run; how many there are.
+    pub(crate) async fn retry_undo(&self, row: &RunRow, by: &str) -> Result<usize, Problem> {
+        self.engine.retry_undo(&row.tenant, row.id, by).await.map_err(Problem::from)
+    }
+
     /// Starts the same again, as a new run.
     pub(crate) async fn retry(&self, row: &RunRow, by: &str) -> Result<RunId, Problem> {
         self.engine.retry(&row.tenant, row.id, by).await.map_err(Problem::from)

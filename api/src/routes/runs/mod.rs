@@ -10,6 +10,7 @@ mod list;
 mod logs;
 mod retry;
 mod steps;
+mod undo;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -107,7 +108,13 @@ fn steering(state: &Arc<Factory>) -> Part {
         .then(|run, state: Arc<Factory>, caller: Caller| async move {
             settle(retry::retry(&state, &caller, run).await)
         });
-    create.or(cancel).unify().or(retry).unify().boxed()
+    let undo = warp::path!("api" / "v1" / "runs" / RunId / "undo")
+        .and(warp::post())
+        .and(signed_in(state))
+        .then(|run, state: Arc<Factory>, caller: Caller| async move {
+            settle(undo::undo(&state, &caller, run).await)
+        });
+    create.or(cancel).unify().or(retry).unify().or(undo).unify().boxed()
 }
 
 /// A run of the caller's tenant; one of another tenant looks missing.
