@@ -101,7 +101,7 @@ impl Server {
     async fn exchange(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| {
             let failure = Failure::new(format!("cannot reach {}: {}", self.base, root(&error)));
-            if error.is_connect() {
+            if is_refused(&error) {
                 failure.help("is the server running? `image-factory serve` starts one")
             } else {
                 failure
@@ -172,6 +172,19 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, Failure> {
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
+}
+
+/// Whether nobody listens there.
+fn is_refused(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The innermost cause: the outer ones only repeat the URL.
