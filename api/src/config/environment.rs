@@ -14,7 +14,12 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
         "IMAGE_FACTORY_TOKEN",
         "Token that client commands show to the server; else `admin.token` of the data folder.",
     ),
+    (TOOLS, "A folder with more tools, looked up before `PATH`."),
 ];
+
+const TOOLS: &str = "IMAGE_FACTORY_TOOLS";
+/// Variables of the test set-up, which the factory itself passes over.
+const TESTS: &str = "IMAGE_FACTORY_TEST_";
 
 /// Variables as they were when the process started. Those that are not UTF-8 are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,15 +45,17 @@ impl Environment {
     pub(super) fn own(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0
             .iter()
-            .filter(|(name, _)| name.starts_with(PREFIX))
+            .filter(|(name, _)| name.starts_with(PREFIX) && !name.starts_with(TESTS))
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Where tools are looked up: `PATH`, with the administrator's folders at its end, which a plain user's `PATH`
+    /// Where tools are looked up: `IMAGE_FACTORY_TOOLS`, then `PATH`, with the administrator's folders at its end, which a plain user's `PATH`
     /// leaves out.
     pub(crate) fn search_path(&self) -> String {
         let own = self.get("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
-        let mut folders: Vec<&str> = own.split(':').filter(|folder| folder.starts_with('/')).collect();
+        let more = self.get(TOOLS).into_iter();
+        let mut folders: Vec<&str> =
+            more.chain(own.split(':')).filter(|folder| folder.starts_with('/')).collect();
         for folder in ["/usr/local/sbin", "/usr/sbin", "/sbin"] {
             if !folders.contains(&folder) {
                 folders.push(folder);

@@ -20,4 +20,4 @@ mod find;
 mod report;
 
 pub use find::{Tool, tool};
-pub use report::skipped;
+pub use report::{is_full, note, skipped};

@@ -14,6 +14,17 @@ pub fn skipped(tool: &str, test: &str, reason: &str) {
     append(&["skip", tool, test, reason]);
 }
 
+/// Records something else that a run's table should show, such as which kill points a test reached.
+pub fn note(what: &str, value: &str, test: &str) {
+    append(&[what, value, test]);
+}
+
+/// Whether the long tests are asked for, as by `make test-full`.
+#[expect(clippy::disallowed_methods, reason = "which tests run is the test set-up's to say, not the product's")]
+pub fn is_full() -> bool {
+    std::env::var_os("IMAGE_FACTORY_TEST_FULL").is_some()
+}
+
 /// Records that `test` runs against `tool`.
 pub(crate) fn used(tool: &str, version: &str, test: &str) {
     append(&[tool, version, test]);

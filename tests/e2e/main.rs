@@ -1,0 +1,6 @@
+//! The whole factory, from the outside: the real binary, a real Git, real web hooks, the public API and registry.
+
+mod bad_input;
+mod crash;
+mod push;
+mod support;

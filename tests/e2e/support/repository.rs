@@ -1,0 +1,128 @@
+//! A tenant's repository, and the delivery that its Git host sends for a push.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::StatusCode;
+use serde_json::{Value as Json, json};
+use sha2::Sha256;
+use test_parts::Tool;
+
+use super::Server;
+
+pub(crate) const SECRET: &str = "known to the Git host and to the factory";
+
+pub(crate) struct TenantRepository {
+    git: Tool,
+    bare: PathBuf,
+    clone: PathBuf,
+    project: String,
+    before: String,
+    deliveries: usize,
+}
+
+impl TenantRepository {
+    /// An empty repository that is registered as `project`; nothing where there is no Git.
+    pub(crate) async fn register(
+        server: &Server,
+        project: &str,
+        trust_host: bool,
+        test: &str,
+    ) -> Option<Self> {
+        let git = test_parts::tool("git", test)?;
+        let bare = server.folder().join(format!("{project}.git"));
+        let clone = server.folder().join(project);
+        let repository =
+            Self { git, clone, project: project.to_owned(), before: "0".repeat(40), deliveries: 0, bare };
+        repository.git(
+            server.folder(),
+            &["init", "-q", "--bare", "--initial-branch=main", &repository.text(&repository.bare)],
+        );
+        repository.git(
+            server.folder(),
+            &["init", "-q", "--initial-branch=main", &repository.text(&repository.clone)],
+        );
+        server
+            .add_project(project, &format!("file://{}", repository.bare.display()), SECRET, trust_host)
+            .await;
+        Some(repository)
+    }
+
+    fn text(&self, path: &Path) -> String {
+        path.to_str().unwrap().to_owned()
+    }
+
+    fn git(&self, folder: &Path, args: &[&str]) -> String {
+        let output = self
+            .git
+            .command()
+            .current_dir(folder)
+            .args(["-c", "user.name=Engineer", "-c", "user.email=engineer@example.com"])
+            .args(args)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.clone.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Commits what was written and pushes it.
+    pub(crate) fn push(&mut self) -> Delivery {
+        self.git(&self.clone, &["add", "-A"]);
+        self.git(&self.clone, &["commit", "-q", "--allow-empty", "-m", "a change"]);
+        self.git(&self.clone, &["push", "-q", &self.text(&self.bare), "main"]);
+        let after = self.git(&self.clone, &["rev-parse", "HEAD"]);
+        let body = json!({
+            "ref": "refs/heads/main", "before": self.before, "after": after,
+            "created": false, "deleted": false, "forced": false,
+            "repository": { "name": self.project, "full_name": format!("example/{}", self.project) },
+            "pusher": { "name": "engineer" },
+            "head_commit": { "id": after, "message": "a change" },
+            "commits": [{ "id": after, "message": "a change", "added": [], "removed": [], "modified": [] }],
+        });
+        self.before = after;
+        self.deliveries += 1;
+        let body = serde_json::to_vec(&body).unwrap();
+        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+        mac.update(&body);
+        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        Delivery {
+            project: self.project.clone(),
+            id: format!("delivery-{}", self.deliveries),
+            signature,
+            body,
+        }
+    }
+
+    /// Pushes, delivers, and gives the one run that this started.
+    pub(crate) async fn push_run(&mut self, server: &Server) -> String {
+        let (status, answer) = self.push().send(server).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{answer:#}");
+        let runs = answer["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), 1, "{answer:#}");
+        runs[0]["run"].as_str().unwrap().to_owned()
+    }
+}
+
+/// What a Git host sends.
+#[derive(Clone)]
+pub(crate) struct Delivery {
+    project: String,
+    pub(crate) id: String,
+    pub(crate) signature: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Delivery {
+    pub(crate) async fn send(&self, server: &Server) -> (StatusCode, Json) {
+        server.deliver(&self.project, &self.id, &self.signature, self.body.clone()).await
+    }
+}
