@@ -8,6 +8,10 @@ use engine_ports::ToolCommand;
 use steps_kit::Tools;
 use tokio_util::sync::CancellationToken;
 
+/// The run root's name in the work folder. podman refuses a path of more than 50 characters, and a data folder may lie
+/// deep: so it is told this name alone, and runs in the work folder.
+const RUN: &str = "storage-run";
+
 /// How long the removal of a storage may take.
 const REMOVAL: Duration = Duration::from_secs(60);
 
@@ -23,7 +27,7 @@ pub(crate) struct Storage {
 impl Storage {
     /// A storage below `work`.
     pub(crate) fn below(work: &Path) -> Self {
-        Self { root: work.join("storage"), run: work.join("storage-run") }
+        Self { root: work.join("storage"), run: work.join(RUN) }
     }
 
     /// Removes it before the work folder goes. Root needs no help with that; for everybody else, the files belong
@@ -43,10 +47,10 @@ impl Storage {
         }
     }
 
-    /// What buildah and podman take in front of their command.
+    /// What buildah and podman take in front of their command. They must run in the work folder.
     pub(crate) fn flags(&self) -> Vec<OsString> {
         let mut flags: Vec<OsString> = vec!["--root".into(), self.root.clone().into()];
-        flags.extend(["--runroot".into(), self.run.clone().into()]);
+        flags.extend(["--runroot".into(), RUN.into()]);
         flags.extend(["--storage-driver", "overlay"].map(OsString::from));
         flags
     }
