@@ -136,7 +136,14 @@ async fn a_failed_last_step_puts_the_tag_back_git() {
     let digest = refused["outputs"]["digest"].as_str().unwrap();
     assert_eq!(server.tag("hello", digest).await, None, "the refused image is still published");
 
-    let kinds: Vec<_> = server.events(&second).await.iter().map(|event| event["kind"].clone()).collect();
+    let events = server.events(&second).await;
+    let undone = |effect: &str| {
+        events.iter().position(|event| {
+            event["kind"] == "effect_undone" && event["payload"]["effect"].to_string().contains(effect)
+        })
+    };
+    assert!(undone("publish").is_some() && undone("\"tag\"") < undone("publish"), "{events:#?}");
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].clone()).collect();
     let place = |kind: &str| {
         kinds.iter().position(|found| found == kind).unwrap_or_else(|| panic!("{kind}: {kinds:?}"))
     };

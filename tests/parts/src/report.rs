@@ -20,7 +20,10 @@ pub fn note(what: &str, value: &str, test: &str) {
 }
 
 /// Whether the long tests are asked for, as by `make test-full`.
-#[expect(clippy::disallowed_methods, reason = "which tests run is the test set-up's to say, not the product's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which tests run is the test set-up's to say, not the product's"
+)]
 pub fn is_full() -> bool {
     std::env::var_os("IMAGE_FACTORY_TEST_FULL").is_some()
 }

@@ -40,7 +40,8 @@ pub(super) fn changes(before: Option<&Snapshot>, after: &Snapshot) -> Vec<Change
         .flat_map(|before| &before.effects)
         .map(|effect| (effect.key.as_str(), effect.state))
         .collect();
-    for effect in &after.effects {
+    // Undo goes from the newest to the oldest.
+    for effect in after.effects.iter().rev() {
         if old.get(effect.key.as_str()) != Some(&effect.state) {
             lines.extend(effect_line(effect));
         }
