@@ -114,6 +114,7 @@ fn drive(plan: Arc<Plan>, undo: bool) -> u32 {
         origin: Origin::default(),
         deadline: None,
         limits: RunLimits::default(),
+        context: serde_json::Value::Null,
     };
     let mut left = plan.len();
     let mut state = RunState::new(plan);

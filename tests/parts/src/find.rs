@@ -29,8 +29,7 @@ impl Tool {
 ///
 /// `None` means that the test returns at once: the skip has been said already.
 pub fn tool(name: &str, test: &str) -> Option<Tool> {
-    let Some(path) = folders().into_iter().map(|folder| folder.join(name)).find(|path| is_program(path))
-    else {
+    let Some(path) = find(name) else {
         skipped(name, test, &format!("{name} is not on PATH"));
         return None;
     };
@@ -38,6 +37,10 @@ pub fn tool(name: &str, test: &str) -> Option<Tool> {
     tool.version = version(&tool);
     used(&tool.name, &tool.version, test);
     Some(tool)
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    folders().into_iter().map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
 #[expect(
@@ -96,6 +99,6 @@ mod tests {
 
     #[test]
     fn a_missing_program_is_none() {
-        assert_eq!(tool("no-such-program", "a_missing_program_is_none"), None);
+        assert_eq!(find("no-such-program"), None);
     }
 }

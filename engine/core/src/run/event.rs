@@ -290,6 +290,9 @@ pub struct RunCreated {
     pub deadline: Option<Timestamp>,
     /// The bounds it lives by.
     pub limits: RunLimits,
+    /// What else belongs to the run from its first moment: whose it is, what it may do. The core keeps it unread.
+    #[serde(default)]
+    pub context: Json,
 }
 
 /// What started a run: what expressions read as `run` and `trigger`.

@@ -7,6 +7,8 @@ use engine_core::run::{Event, IllegalTransition, RunState, UnknownEvent};
 use engine_ports::{RunRow, RunStore, StoreError};
 use vocab::RunId;
 
+use super::meta::RunContext;
+
 /// Events read at once.
 const PAGE: u32 = 1000;
 
@@ -31,6 +33,9 @@ pub(crate) enum LoadError {
     /// An event of it is not known to this version.
     #[error("event {seq} of run {run}: {reason}")]
     Event { run: RunId, seq: u64, reason: UnknownEvent },
+    /// Its first event does not say whose it is.
+    #[error("the first event of run {0} does not say whose it is and what it may do")]
+    Context(RunId),
     /// Its events contradict each other.
     #[error("event {seq} of run {run} does not follow from those before: {reason}")]
     History { run: RunId, seq: u64, reason: IllegalTransition },
@@ -45,7 +50,7 @@ impl LoadError {
 
 /// Replays a run.
 pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, LoadError> {
-    let row = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
+    let mut row = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
     let plan = store.plan(&row.plan).await?;
     let plan: Plan =
         serde_json::from_value(plan).map_err(|error| LoadError::Plan { run, reason: error.to_string() })?;
@@ -63,7 +68,10 @@ pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, Loa
             break;
         }
     }
-    // The rows were written with the events.
+    // The rows were written with the events. What a run may do is read from its first event, never from a row.
     state.mark_saved();
+    let context = state.created().and_then(|created| RunContext::of(&created.context));
+    let RunContext { tenant, project, trigger } = context.ok_or(LoadError::Context(run))?;
+    row = RunRow { tenant, project, trigger, ..row };
     Ok(Loaded { state, row })
 }

@@ -2,8 +2,28 @@
 
 use engine_core::run::Origin;
 use engine_ports::{RunRow, RunSource};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
-use vocab::TenantName;
+use vocab::{ProjectId, TenantName};
+
+/// What a run's first event says besides what the core reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunContext {
+    pub(crate) tenant: TenantName,
+    pub(crate) project: Option<ProjectId>,
+    /// What started the run, with its source and the operator's trust: see [`trigger`].
+    pub(crate) trigger: Json,
+}
+
+impl RunContext {
+    pub(crate) fn of(context: &Json) -> Option<Self> {
+        Self::deserialize(context).ok()
+    }
+
+    pub(crate) fn to_json(&self) -> Json {
+        json!(self)
+    }
+}
 
 /// The part of a run that never changes and that attempts are told.
 #[derive(Debug, Clone, PartialEq, Eq)]

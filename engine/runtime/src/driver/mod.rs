@@ -19,7 +19,7 @@ mod turn;
 pub(crate) use actor::LEASE;
 pub(crate) use load::{LoadError, load};
 pub(crate) use message::{JournalEntry, JournalWrite, Message};
-pub(crate) use meta::{RunMeta, origin, trigger};
+pub(crate) use meta::{RunContext, RunMeta, origin, trigger};
 pub(crate) use runs::Runs;
 pub(crate) use task::Start;
 pub(crate) use turn::NewRunParts;

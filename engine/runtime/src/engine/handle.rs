@@ -104,6 +104,8 @@ impl Engine {
             origin: driver::origin(&trigger),
             deadline: Some(now.plus(time)),
             limits: RunLimits::from(&shared.limits),
+            context: driver::RunContext { tenant: tenant.clone(), project, trigger: trigger.clone() }
+                .to_json(),
         };
         let row = RunRow {
             id: run,

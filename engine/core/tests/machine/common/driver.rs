@@ -115,6 +115,7 @@ impl Driver {
             origin: Origin { kind: "manual".into(), ..Origin::default() },
             deadline: Some(Timestamp::from_millis(HOUR)),
             limits,
+            context: serde_json::Value::Null,
         };
         if self.interference == Interference::Queued {
             self.write(Event::RunCreated(Box::new(created)))?;

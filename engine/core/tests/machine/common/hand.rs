@@ -45,6 +45,7 @@ impl Hand {
             origin: Origin { kind: "manual".into(), ..Origin::default() },
             deadline: Some(Timestamp::from_millis(3_600_000)),
             limits,
+            context: serde_json::Value::Null,
         };
         let mut hand = Self {
             state: RunState::new(Arc::new(plan)),
