@@ -106,7 +106,8 @@ async fn die_everywhere(on: On, expected: &Expected) -> usize {
         }
         points += usize::from(before) + usize::from(after);
     }
-    println!("{on:?}, {}: {points} kill points reached", expected.status);
+    let reached = format!("{points} writes on {on:?}");
+    test_parts::note("kill points", &reached, &format!("a run that ends {}", expected.status));
     points
 }
 
