@@ -48,6 +48,8 @@ kinds! {
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
     /// Something of that name is there, or changed meanwhile, or is in the wrong state.
     Conflict = "conflict", CONFLICT, "This does not go together with what is there";
+    /// The body does not come.
+    TooSlow = "too-slow", REQUEST_TIMEOUT, "The body did not come in time";
     /// The body is larger than its limit.
     TooLarge = "too-large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body is of the wrong type.
@@ -122,8 +124,8 @@ impl Problem {
         self
     }
 
-    /// The answer's JSON.
-    pub(crate) fn to_json(&self, request_id: &str) -> Json {
+    /// The answer's JSON, to the request of that id where there is one.
+    pub(crate) fn to_json(&self, request_id: Option<&str>) -> Json {
         #[derive(Serialize)]
         struct Wire<'a> {
             r#type: String,
@@ -132,7 +134,8 @@ impl Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "Option::is_none")]
             help: Option<&'a str>,
-            request_id: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            request_id: Option<&'a str>,
         }
         let wire = Wire {
             r#type: format!("urn:image-factory:problem:{}", self.kind.slug()),
@@ -190,7 +193,7 @@ mod tests {
             .help("try again later")
             .retry_after(5)
             .with("queued", 100);
-        insta::assert_json_snapshot!(problem.to_json("r-1"), @r#"
+        insta::assert_json_snapshot!(problem.to_json(Some("r-1")), @r#"
         {
           "type": "urn:image-factory:problem:unavailable",
           "title": "The factory cannot take this for now",

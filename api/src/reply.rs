@@ -73,7 +73,7 @@ pub(crate) fn settle(result: Result<Body, Problem>) -> Body {
 /// Writes out the problem that a response carries, with the request's id.
 pub(crate) fn finish(mut response: Body, request_id: &str) -> Body {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let bytes = serde_json::to_vec(&problem.to_json(request_id)).unwrap_or_default();
+        let bytes = serde_json::to_vec(&problem.to_json(Some(request_id))).unwrap_or_default();
         let (mut head, _) = response.into_parts();
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let written = with_type(head.status, "application/problem+json", bytes);

@@ -14,7 +14,7 @@ use crate::data::Sealer;
 use crate::filters::Tokens;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
-use crate::trigger::WorkflowSource;
+use crate::trigger::{UnderWay, WorkflowSource};
 
 /// Followers of events and logs at once.
 const MOST_STREAMS: usize = 512;
@@ -46,6 +46,8 @@ pub(crate) struct Factory {
     closing: CancellationToken,
     streams: Arc<Semaphore>,
     deliveries: Arc<Semaphore>,
+    /// Deliveries that somebody works on.
+    pub(crate) under_way: UnderWay,
 }
 
 impl std::ops::Deref for Factory {
@@ -65,6 +67,7 @@ impl Factory {
             closing: CancellationToken::new(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             deliveries: Arc::new(Semaphore::new(MOST_DELIVERIES)),
+            under_way: UnderWay::default(),
         }
     }
 

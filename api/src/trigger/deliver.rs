@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use vocab::{Inputs, Name};
 use warp::http::StatusCode;
 
-use super::Push;
 use super::source::{ReadError, WorkflowFile};
+use super::{Claim, Push};
 use crate::factory::{Factory, NewStart};
 use crate::model::{Refused, Skipped, Started, TriggerAnswer};
 use crate::problem::{Problem, ProblemKind};
@@ -17,15 +17,18 @@ use crate::problem::{Problem, ProblemKind};
 /// Tries to read the repository, and the pause before the second; it doubles.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
-/// Deliveries continued at a start, at once.
-const RESUMED: u32 = 1000;
 
 /// How a delivery ended.
-pub(crate) struct Concluded {
-    /// Status of the answer.
-    pub(crate) status: StatusCode,
-    /// The answer.
-    pub(crate) answer: Json,
+pub(crate) enum Concluded {
+    /// With an answer.
+    Answered {
+        /// Its status.
+        status: StatusCode,
+        /// The answer.
+        answer: Json,
+    },
+    /// With a fault that no other try by itself mends.
+    Failed(Problem),
 }
 
 /// Where to look what became of a delivery.
@@ -33,66 +36,77 @@ pub(crate) fn delivery_url(base: &str, project: &Name, delivery: &str) -> String
     format!("{base}/api/v1/projects/{project}/deliveries/{delivery}")
 }
 
-/// Works off the deliveries that an earlier process accepted and did not finish.
-pub(crate) async fn resume_pending(factory: Arc<Factory>) {
-    match factory.projects.pending(RESUMED).await {
-        Ok(pending) => {
-            for delivery in pending {
-                tracing::info!(delivery = delivery.delivery, "a delivery is continued");
-                if let Err(problem) = work_off(Arc::clone(&factory), delivery).await {
-                    tracing::warn!(detail = problem.detail, "a delivery could not be continued");
-                }
-            }
-        }
-        Err(error) => tracing::error!(%error, "pending deliveries cannot be read"),
-    }
-}
-
-/// Starts the runs that a delivery asks for, and writes down what came of it.
-pub(crate) async fn work_off(factory: Arc<Factory>, delivery: NewDelivery) -> Result<Concluded, Problem> {
+/// Starts the runs that a delivery asks for, and writes down what came of it. On an error it stays pending.
+pub(crate) async fn work_off(
+    factory: Arc<Factory>,
+    delivery: NewDelivery,
+    // Held to the end: nobody else works on it meanwhile.
+    _claim: Claim,
+) -> Result<Concluded, Problem> {
     // Few at once: each reads a repository.
     let _slot = factory.delivery_slot().await;
-    let project = factory.projects.by_id(delivery.project).await?;
-    let project = project.ok_or_else(|| Problem::missing("project for this delivery"))?;
-    let push: Push = serde_json::from_value(delivery.payload.clone())
-        .map_err(|error| Problem::internal(&format!("a delivery cannot be read back: {error}")))?;
-    let concluded = match act(&factory, &project, &push, &delivery.delivery).await {
-        Ok(answer) => Concluded {
-            status: status(&answer),
-            answer: serde_json::to_value(answer).map_err(|error| Problem::internal(&error.to_string()))?,
-        },
-        // The store is gone or full: the delivery stays pending and is continued later.
-        Err(Failed::Store(problem)) => return Err(problem),
-        Err(Failed::Outside(text)) => {
-            let problem = Problem::new(ProblemKind::BadGateway, text)
-                .help("mend the repository's address or access, and redeliver");
-            Concluded { status: problem.kind.status(), answer: problem.to_json(&delivery.delivery) }
-        }
+    let id = delivery.delivery.as_str();
+    let named = |problem: Problem| problem.with("delivery", id);
+    let project = factory.projects.by_id(delivery.project).await.map_err(Problem::from).map_err(named)?;
+    let project = project.ok_or_else(|| named(Problem::missing("project for this delivery")))?;
+    let concluded = match conclude(&factory, &project, &delivery).await {
+        Ok(answer) => Concluded::Answered { status: status(&answer), answer: json(answer).map_err(named)? },
+        // The store is gone or full: the delivery stays pending and is continued in a while.
+        Err(Failed::Store(problem)) => return Err(named(problem)),
+        Err(Failed::ForGood(problem)) => Concluded::Failed(named(problem)),
     };
-    let outcome =
-        DeliveryOutcome::Done { answer: concluded.answer.clone(), status: concluded.status.as_u16() };
-    factory.projects.conclude(project.id, &delivery.delivery, outcome).await?;
-    let result = if concluded.status.is_server_error() { "failed" } else { "done" };
+    let (status, answer, result) = match &concluded {
+        Concluded::Answered { status, answer } => (*status, answer.clone(), "done"),
+        // No request stands behind what is looked up later, so none is named.
+        Concluded::Failed(problem) => (problem.kind.status(), problem.to_json(None), "failed"),
+    };
+    let outcome = DeliveryOutcome::Done { answer, status: status.as_u16() };
+    let written = factory.projects.conclude(project.id, id, outcome).await;
+    written.map_err(Problem::from).map_err(named)?;
     metrics::counter!("webhook_deliveries_total", "result" => result).increment(1);
     Ok(concluded)
 }
 
-/// 202 where runs started, 422 where something did not compile and nothing started, 200 where nothing was asked.
+fn json(answer: TriggerAnswer) -> Result<Json, Problem> {
+    serde_json::to_value(answer).map_err(|error| Problem::internal(&error.to_string()))
+}
+
+async fn conclude(
+    factory: &Factory,
+    project: &Project,
+    delivery: &NewDelivery,
+) -> Result<TriggerAnswer, Failed> {
+    let push: Push = serde_json::from_value(delivery.payload.clone()).map_err(|error| {
+        Failed::ForGood(Problem::internal(&format!("a delivery cannot be read back: {error}")))
+    })?;
+    act(factory, project, &push, &delivery.delivery).await
+}
+
+/// 202 where a run started, whatever else was refused; 422 where something was refused and nothing started; 200
+/// where nothing was asked.
 fn status(answer: &TriggerAnswer) -> StatusCode {
-    if !answer.refused.is_empty() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else if answer.runs.is_empty() {
+    if !answer.runs.is_empty() {
+        StatusCode::ACCEPTED
+    } else if answer.refused.is_empty() {
         StatusCode::OK
     } else {
-        StatusCode::ACCEPTED
+        StatusCode::UNPROCESSABLE_ENTITY
     }
 }
 
 enum Failed {
     /// Ours; it may work in a moment.
     Store(Problem),
-    /// The repository's.
-    Outside(String),
+    /// The repository's, or the delivery's: only another delivery may mend it.
+    ForGood(Problem),
+}
+
+impl Failed {
+    /// The repository cannot be read.
+    fn outside(text: String) -> Self {
+        let problem = Problem::new(ProblemKind::BadGateway, text);
+        Self::ForGood(problem.help("mend the repository's address or access, and redeliver"))
+    }
 }
 
 impl From<Problem> for Failed {
@@ -231,15 +245,40 @@ async fn read(
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            Err(error) => return Err(Failed::Outside(error.message)),
+            Err(error) => return Err(Failed::outside(error.message)),
         }
     }
-    Err(Failed::Outside("the repository cannot be read".to_owned()))
+    Err(Failed::outside("the repository cannot be read".to_owned()))
 }
 
 impl NewStart {
     /// A start by a push: no inputs, defaults hold.
     fn push(workflow: lang::Workflow, actor: &str) -> Self {
         Self::new(workflow, Inputs::new(), "push", actor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vocab::{RunId, SeededIds};
+
+    use super::*;
+
+    #[test]
+    fn what_started_counts_before_what_was_refused() {
+        let run = Started {
+            run: RunId::generate(&SeededIds::default()),
+            workflow: String::new(),
+            file: String::new(),
+            url: String::new(),
+        };
+        let refused = Refused { file: String::new(), diagnostics: Vec::new(), reason: None };
+        let of = |runs: &[Started], refused: &[Refused]| {
+            status(&TriggerAnswer { runs: runs.to_vec(), refused: refused.to_vec(), ..Default::default() })
+        };
+        assert_eq!(of(&[], &[]), 200);
+        assert_eq!(of(&[], std::slice::from_ref(&refused)), 422);
+        assert_eq!(of(std::slice::from_ref(&run), &[]), 202);
+        assert_eq!(of(&[run], &[refused]), 202);
     }
 }

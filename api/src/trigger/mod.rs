@@ -2,11 +2,15 @@
 
 mod deliver;
 pub(crate) mod manual;
+mod pending;
 mod push;
 mod signature;
 mod source;
+mod under_way;
 
-pub(crate) use deliver::{Concluded, delivery_url, resume_pending, work_off};
+pub(crate) use deliver::{Concluded, delivery_url, work_off};
+pub(crate) use pending::resume_pending;
 pub(crate) use push::Push;
 pub(crate) use signature::is_signed;
 pub(crate) use source::{Found, ReadError, WorkflowFile, WorkflowSource};
+pub(crate) use under_way::{Claim, UnderWay};

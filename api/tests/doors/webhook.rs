@@ -1,6 +1,12 @@
 //! Pushes as a Git host delivers them.
 
+use std::time::Duration;
+
+use engine_ports::{Delivery, NewDelivery, ProjectStore as _};
+use engine_stores::SqliteProjectStore;
+use migrations::{Database, Options, Schema};
 use serde_json::{Value as Json, json};
+use vocab::Timestamp;
 
 use crate::harness::{HELLO, NONE, Server, factory, sign};
 
@@ -86,7 +92,7 @@ async fn each_workflow_of_a_push_is_judged_by_itself_by_git() {
     let Some((_folder, server, repository, before)) = factory(test, &files).await else { return };
     let after = repository.commit(&[(".image-factory/broken.yaml", BROKEN)]);
     let response = server.push("app", "d-1", &before, &after).await;
-    assert_eq!(response.status(), 422);
+    assert_eq!(response.status(), 202, "what compiles starts, whatever else is refused");
     let answer: Json = response.json().await.unwrap();
     assert_eq!(answer["runs"][0]["workflow"], "hello");
     let refused = &answer["refused"][0];
@@ -101,4 +107,79 @@ async fn each_workflow_of_a_push_is_judged_by_itself_by_git() {
     assert!(answer["runs"].as_array().unwrap().iter().any(|run| run["workflow"] == "docs"));
     let gone: Json = server.push("app", "d-3", &docs, NONE).await.json().await.unwrap();
     assert_eq!(gone["runs"], json!([]));
+}
+
+#[tokio::test]
+async fn a_push_that_starts_nothing_and_is_refused_is_unprocessable_by_git() {
+    let test = "a_push_that_starts_nothing_and_is_refused_is_unprocessable_by_git";
+    let Some((_folder, server, _, commit)) = factory(test, &[(".image-factory/broken.yaml", BROKEN)]).await
+    else {
+        return;
+    };
+    let response = server.push("app", "d-1", NONE, &commit).await;
+    assert_eq!(response.status(), 422);
+    assert_eq!(response.json::<Json>().await.unwrap()["refused"][0]["file"], ".image-factory/broken.yaml");
+}
+
+#[tokio::test]
+async fn a_failed_delivery_names_its_request_and_itself_apart_by_git() {
+    let test = "a_failed_delivery_names_its_request_and_itself_apart_by_git";
+    let Some((_folder, server, repository, commit)) =
+        factory(test, &[(".image-factory/hello.yaml", HELLO)]).await
+    else {
+        return;
+    };
+    std::fs::rename(&repository.folder, repository.folder.with_extension("away")).unwrap();
+    let response = server.push("app", "d-1", NONE, &commit).await;
+    assert_eq!(response.status(), 502);
+    let request = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+    let problem: Json = response.json().await.unwrap();
+    assert_eq!((&problem["request_id"], &problem["delivery"]), (&request.into(), &"d-1".into()));
+    let kept = server.get("/api/v1/projects/app/deliveries/d-1").await["answer"].clone();
+    assert_eq!((&kept["request_id"], &kept["delivery"]), (&Json::Null, &"d-1".into()));
+    std::fs::rename(repository.folder.with_extension("away"), &repository.folder).unwrap();
+    assert_eq!(server.push("app", "d-1", NONE, &commit).await.status(), 202, "a redelivery tries again");
+}
+
+/// Writes pushes into the server's database as a server does whose store fails right after it accepted them.
+async fn accept(server: &Server, commit: &str, deliveries: &[&str]) {
+    let path = server.folder.join("data/engine.db");
+    let database = Database::open(&path, Schema::Engine, Options::default()).await.unwrap();
+    let projects = SqliteProjectStore::new(database.clone());
+    let project = projects.by_name(&"default".parse().unwrap(), &"app".parse().unwrap()).await.unwrap();
+    for (number, delivery) in deliveries.iter().enumerate() {
+        let new = NewDelivery {
+            project: project.as_ref().unwrap().id,
+            delivery: (*delivery).to_owned(),
+            event: "push".to_owned(),
+            payload: json!({ "git_ref": "refs/heads/main", "commit": commit, "before": null, "actor": "ada" }),
+            at: Timestamp::from_millis(i64::try_from(number).unwrap()),
+        };
+        assert_eq!(projects.accept(new).await.unwrap(), Delivery::New);
+    }
+    database.close().await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_nobody_works_on_is_continued_by_a_redelivery_and_by_the_clock_by_git() {
+    let test = "a_delivery_that_nobody_works_on_is_continued_by_a_redelivery_and_by_the_clock_by_git";
+    let Some((_folder, server, _, commit)) = factory(test, &[(".image-factory/hello.yaml", HELLO)]).await
+    else {
+        return;
+    };
+    accept(&server, &commit, &["d-1", "d-2"]).await;
+    let again = server.push("app", "d-1", NONE, &commit).await;
+    assert_eq!(again.status(), 202);
+    let again: Json = again.json().await.unwrap();
+    assert_eq!(again["runs"][0]["workflow"], "hello", "{again}");
+    let mut other = Json::Null;
+    for _ in 0..90 {
+        other = server.get("/api/v1/projects/app/deliveries/d-2").await;
+        if other["state"] == "done" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert_eq!(other["answer"]["runs"][0]["workflow"], "hello", "{other}");
+    assert_eq!(runs(&server).await.len(), 2);
 }

@@ -114,8 +114,8 @@ pub trait ProjectStore: Send + Sync {
         outcome: DeliveryOutcome,
     ) -> Result<(), StoreError>;
 
-    /// Deliveries that are still pending, oldest first: what recovery acts on.
-    async fn pending(&self, limit: u32) -> Result<Vec<NewDelivery>, StoreError>;
+    /// Deliveries that are still pending, oldest first, from the one after `after`: what recovery acts on.
+    async fn pending(&self, after: Option<&NewDelivery>, limit: u32) -> Result<Vec<NewDelivery>, StoreError>;
 }
 
 /// A bearer token, as the database knows it: never the token itself.
@@ -136,6 +136,10 @@ pub struct Token {
 pub trait TokenStore: Send + Sync {
     /// Adds a token.
     async fn add_token(&self, token: Token) -> Result<(), StoreError>;
+
+    /// Leaves `token` as the only one of its user in its tenant: all others of them end, in one transaction. One that
+    /// is there already stays as it was. `Exists` when somebody else has that hash; then nothing changes.
+    async fn replace_tokens(&self, token: Token) -> Result<(), StoreError>;
 
     /// The token with that hash.
     async fn token(&self, hash: &str) -> Result<Option<Token>, StoreError>;

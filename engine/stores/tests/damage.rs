@@ -99,5 +99,5 @@ async fn a_store_that_was_closed_says_so() {
     assert!(matches!(store.create(new_run(json!(1))).await, Err(StoreError::Closed)));
     assert!(matches!(store.unfinished().await, Err(StoreError::Closed)));
     let projects = SqliteProjectStore::new(database);
-    assert!(matches!(projects.pending(1).await, Err(StoreError::Closed)));
+    assert!(matches!(projects.pending(None, 1).await, Err(StoreError::Closed)));
 }

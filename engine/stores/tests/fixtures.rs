@@ -150,7 +150,7 @@ async fn read(database: &Database) -> Json {
     let runs = SqliteRunStore::new(database.clone());
     let projects = SqliteProjectStore::new(database.clone());
     let token = SqliteTokenStore::new(database.clone()).token(Digest::of("token").hex()).await.unwrap();
-    let pending = projects.pending(10).await.unwrap();
+    let pending = projects.pending(None, 10).await.unwrap();
     let mut whole = Vec::new();
     for row in runs.runs(&tenant, RunFilter::default(), 100).await.unwrap().items {
         whole.push(json!({

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use engine_ports::{Delivery, DeliveryOutcome, NewDelivery, Project};
 use serde_json::json;
 use vocab::{Name, TenantName};
 use warp::http::{HeaderMap, StatusCode};
 
 use crate::factory::{Factory, seal_place};
+use crate::filters::Held;
 use crate::model::DeliveryView;
 use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Body};
@@ -23,9 +23,9 @@ pub(super) async fn receive(
     tenant: &str,
     name: &str,
     headers: &HeaderMap,
-    body: Bytes,
+    body: Held,
 ) -> Result<Body, Problem> {
-    let project = signed(factory, tenant, name, headers, &body).await?;
+    let project = signed(factory, tenant, name, headers, &body.bytes).await?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match header("x-github-event") {
         Some("push") => {}
@@ -40,10 +40,12 @@ pub(super) async fn receive(
         let text = "the header `X-GitHub-Delivery` is missing, or is no id of at most 100 plain characters";
         Problem::new(ProblemKind::BadRequest, text)
     })?;
-    let push = Push::read(&body).map_err(|error| {
+    let push = Push::read(&body.bytes).map_err(|error| {
         Problem::new(ProblemKind::BadRequest, error.to_string())
             .help("set the webhook's content type to `application/json`")
     })?;
+    // What follows may wait; the place in memory is another sender's meanwhile.
+    drop(body);
     factory.accepts_work()?;
     let new = NewDelivery {
         project: project.id,
@@ -52,10 +54,13 @@ pub(super) async fn receive(
         payload: serde_json::to_value(&push).map_err(|error| Problem::internal(&error.to_string()))?,
         at: factory.clock.now(),
     };
+    // Before its row is read: what the row says then holds until the claim is given back.
+    let claim = factory.under_way.claim(project.id, delivery);
     match factory.projects.accept(new.clone()).await? {
         Delivery::New => {}
         Delivery::Seen(row) => match row.outcome {
-            DeliveryOutcome::Pending => return Ok(pending(factory, &project, delivery)),
+            // Nobody may be working on it, when the store was away.
+            DeliveryOutcome::Pending => {}
             // What failed outside may work now; a run that was started is never started again.
             DeliveryOutcome::Done { status, .. } if status >= 500 => {}
             DeliveryOutcome::Done { answer, status } => {
@@ -65,11 +70,13 @@ pub(super) async fn receive(
             }
         },
     }
+    // Somebody works on it, or it waits for the next look at what is pending.
+    let Some(claim) = claim else { return Ok(pending(factory, &project, delivery)) };
     // The work goes on when the sender gives up: its own task, and a place to look at.
-    let work = tokio::spawn(work_off(Arc::clone(factory), new));
+    let work = tokio::spawn(work_off(Arc::clone(factory), new, claim));
     match tokio::time::timeout(ANSWER_WITHIN, work).await {
-        Ok(Ok(Ok(Concluded { status, answer }))) => Ok(reply::json(status, &answer)),
-        Ok(Ok(Err(problem))) => Err(problem),
+        Ok(Ok(Ok(Concluded::Answered { status, answer }))) => Ok(reply::json(status, &answer)),
+        Ok(Ok(Ok(Concluded::Failed(problem)) | Err(problem))) => Err(problem),
         Ok(Err(error)) => Err(Problem::internal(&error.to_string())),
         Err(_) => Ok(pending(factory, &project, delivery)),
     }

@@ -133,12 +133,16 @@ impl ProjectStore for MemoryProjectStore {
         Ok(())
     }
 
-    async fn pending(&self, limit: u32) -> Result<Vec<NewDelivery>, StoreError> {
+    async fn pending(&self, after: Option<&NewDelivery>, limit: u32) -> Result<Vec<NewDelivery>, StoreError> {
+        let place = |row: &NewDelivery| (row.at, row.project, row.delivery.clone());
+        let after = after.map(place);
         let rows = self.rows();
         let open = rows.deliveries.values().filter(|row| row.outcome == DeliveryOutcome::Pending);
-        let mut pending: Vec<_> = open.map(|row| row.delivery.clone()).collect();
-        // Stable: those of one moment stay in the order of their keys.
-        pending.sort_by_key(|delivery| delivery.at);
+        let mut pending: Vec<_> = open
+            .map(|row| row.delivery.clone())
+            .filter(|row| after.as_ref().is_none_or(|after| place(row) > *after))
+            .collect();
+        pending.sort_by_key(place);
         pending.truncate(limit as usize);
         Ok(pending)
     }

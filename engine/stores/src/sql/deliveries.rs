@@ -16,7 +16,7 @@ pub(super) const FIND: &str = "SELECT project, delivery, event, payload, at_ms, 
 pub(super) const CONCLUDE: &str =
     "UPDATE deliveries SET outcome = $3, pending = $4 WHERE project = $1 AND delivery = $2";
 pub(super) const PENDING: &str = "SELECT project, delivery, event, payload, at_ms FROM deliveries \
-     WHERE pending = 1 ORDER BY at_ms, project, delivery LIMIT $1";
+     WHERE pending = 1 AND (at_ms, project, delivery) > ($1, $2, $3) ORDER BY at_ms, project, delivery LIMIT $4";
 pub(super) const CLEAR: &str = "DELETE FROM deliveries WHERE project = \
      (SELECT project FROM projects WHERE tenant = $1 AND name = $2)";
 
@@ -71,9 +71,20 @@ pub(super) async fn conclude(
     if done.rows_affected() == 1 { Ok(()) } else { Err(missing(project, delivery).into()) }
 }
 
-/// Deliveries that nobody has acted on, oldest first.
-pub(super) async fn pending(pool: &Pool, limit: u32) -> Result<Vec<NewDelivery>, Failure> {
-    let rows = sqlx::query(PENDING).bind(i64::from(limit)).fetch_all(pool).await?;
+/// Deliveries that nobody has acted on, oldest first, from the one after `after`.
+pub(super) async fn pending(
+    pool: &Pool,
+    after: Option<&NewDelivery>,
+    limit: u32,
+) -> Result<Vec<NewDelivery>, Failure> {
+    let rows = sqlx::query(PENDING)
+        // Before every moment that a row can hold.
+        .bind(after.map_or(i64::MIN, |row| row.at.as_millis()))
+        .bind(after.map_or_else(String::new, |row| row.project.to_string()))
+        .bind(after.map_or("", |row| row.delivery.as_str()))
+        .bind(i64::from(limit))
+        .fetch_all(pool)
+        .await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 

@@ -90,7 +90,7 @@ impl ProjectStore for SqliteProjectStore {
         self.explain(job.await)
     }
 
-    async fn pending(&self, limit: u32) -> Result<Vec<NewDelivery>, StoreError> {
-        self.explain(deliveries::pending(self.database.reads(), limit).await)
+    async fn pending(&self, after: Option<&NewDelivery>, limit: u32) -> Result<Vec<NewDelivery>, StoreError> {
+        self.explain(deliveries::pending(self.database.reads(), after, limit).await)
     }
 }

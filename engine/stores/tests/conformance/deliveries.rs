@@ -41,7 +41,7 @@ pub(crate) async fn a_redelivery_gets_the_first_answer(stores: &Stores) {
     stores.projects.accept(first.clone()).await.unwrap();
     let outcome = DeliveryOutcome::Done { answer: json!({ "runs": ["x"] }), status: 202 };
     stores.projects.conclude(project, "1", outcome.clone()).await.unwrap();
-    assert_eq!(stores.projects.pending(10).await.unwrap(), []);
+    assert_eq!(stores.projects.pending(None, 10).await.unwrap(), []);
     let seen = DeliveryRow { delivery: first.clone(), outcome: outcome.clone() };
     assert_eq!(stores.projects.delivery(project, "1").await.unwrap(), Some(seen.clone()));
     assert_eq!(stores.projects.delivery(project, "2").await.unwrap(), None);
@@ -54,7 +54,7 @@ pub(crate) async fn a_delivery_needs_its_project(stores: &Stores) {
     let nobody = Sample::default().project(&TenantName::default_tenant(), "nobody").id;
     let error = stores.projects.accept(delivery(nobody, "1", 0)).await.unwrap_err();
     assert!(matches!(error, StoreError::Missing(_)), "{error}");
-    assert_eq!(stores.projects.pending(10).await.unwrap(), []);
+    assert_eq!(stores.projects.pending(None, 10).await.unwrap(), []);
 }
 
 pub(crate) async fn what_is_pending_comes_oldest_first(stores: &Stores) {
@@ -62,12 +62,15 @@ pub(crate) async fn what_is_pending_comes_oldest_first(stores: &Stores) {
     for (id, millis) in [("a", 30), ("b", 10), ("c", 20), ("d", 10)] {
         stores.projects.accept(delivery(project, id, millis)).await.unwrap();
     }
-    let ids = async |limit| -> Vec<String> {
-        let pending = stores.projects.pending(limit).await.unwrap();
+    let ids = async |after: Option<NewDelivery>, limit| -> Vec<String> {
+        let pending = stores.projects.pending(after.as_ref(), limit).await.unwrap();
         pending.into_iter().map(|delivery| delivery.delivery).collect()
     };
-    assert_eq!(ids(10).await, ["b", "d", "c", "a"]);
-    assert_eq!(ids(2).await, ["b", "d"]);
+    assert_eq!(ids(None, 10).await, ["b", "d", "c", "a"]);
+    assert_eq!(ids(None, 2).await, ["b", "d"]);
+    assert_eq!(ids(Some(delivery(project, "b", 10)), 2).await, ["d", "c"]);
+    assert_eq!(ids(Some(delivery(project, "d", 10)), 10).await, ["c", "a"]);
+    assert_eq!(ids(Some(delivery(project, "a", 30)), 10).await, Vec::<String>::new());
 }
 
 pub(crate) async fn a_removed_project_takes_its_deliveries_along(stores: &Stores) {
@@ -78,5 +81,5 @@ pub(crate) async fn a_removed_project_takes_its_deliveries_along(stores: &Stores
         stores.projects.accept(delivery(project.id, "1", 0)).await.unwrap();
     }
     stores.projects.remove(&gone.tenant, &gone.name).await.unwrap();
-    assert_eq!(stores.projects.pending(10).await.unwrap(), [delivery(stays.id, "1", 0)]);
+    assert_eq!(stores.projects.pending(None, 10).await.unwrap(), [delivery(stays.id, "1", 0)]);
 }
