@@ -19,7 +19,7 @@ use crate::dispatch::Slot;
 use crate::driver::{Message, RunMeta};
 use crate::logs::LogName;
 use crate::shared::Shared;
-use crate::work;
+use crate::work::{self, WorkFolder};
 
 /// Pause before a report is repeated that the store did not take.
 const REPORT_PAUSE: Duration = Duration::from_millis(200);
@@ -71,32 +71,31 @@ pub(crate) struct Ended {
 /// Executes an attempt to its end. Says nothing when its lease is lost: then another attempt is due.
 pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
     let (run, path) = (assignment.run, assignment.path.clone());
-    let (attempt, token) = (assignment.attempt, assignment.token);
+    let token = assignment.token;
     let folder = shared.folders.create();
     let outcome = match &folder {
         Ok(folder) => attempt_in(&shared, &assignment, folder.path()).await,
         Err(error) => Some(failed(ErrorClass::Capacity, format!("a work folder could not be made: {error}"))),
     };
+    let mut folder = folder.ok();
     let Assignment { slot, leash, .. } = assignment;
     if let Some(outcome) = outcome.filter(|_| leash.why() != Some(Stop::Lost)) {
-        report(
-            &shared,
-            run,
-            Ended { path: path.clone(), token, outcome, slot: Some(slot), answer: oneshot::channel().0 },
-            &leash,
-        )
-        .await;
+        let ended =
+            Ended { path: path.clone(), token, outcome, slot: Some(slot), answer: oneshot::channel().0 };
+        report(&shared, run, ended, &leash, &mut folder).await;
     }
     shared.local.forget(run, token);
-    if let Ok(folder) = folder
-        && let Err(error) = folder.remove().await
-    {
-        tracing::warn!(%run, %path, attempt, %error, "a work folder is left behind until the next start");
-    }
+    clear(&mut folder, run, &path).await;
 }
 
 /// Repeats the report until it is durable or refused: the work is not done twice because the store stumbled.
-async fn report(shared: &Arc<Shared>, run: RunId, mut ended: Ended, leash: &Leash) {
+async fn report(
+    shared: &Arc<Shared>,
+    run: RunId,
+    mut ended: Ended,
+    leash: &Leash,
+    folder: &mut Option<WorkFolder>,
+) {
     loop {
         let (answer, answered) = oneshot::channel();
         let copy = Ended {
@@ -110,7 +109,18 @@ async fn report(shared: &Arc<Shared>, run: RunId, mut ended: Ended, leash: &Leas
         if answered.await.is_ok() || shared.stopped.is_cancelled() || leash.why() == Some(Stop::Lost) {
             return;
         }
+        // Where the disk is full, it may be this very folder that leaves no room for the report.
+        clear(folder, run, &ended.path).await;
         tokio::time::sleep(REPORT_PAUSE).await;
+    }
+}
+
+/// Removes the work folder, unless that was done already.
+async fn clear(folder: &mut Option<WorkFolder>, run: RunId, path: &StepPath) {
+    if let Some(folder) = folder.take()
+        && let Err(error) = folder.remove().await
+    {
+        tracing::warn!(%run, %path, %error, "a work folder is left behind until the next start");
     }
 }
 

@@ -190,6 +190,9 @@ impl Actor {
 
     /// Lets out what waited for the store.
     fn settled(&mut self, outstanding: &mut Outstanding) {
+        for token in std::mem::take(&mut self.turn.ended) {
+            outstanding.attempts.remove(&token);
+        }
         for answer in std::mem::take(&mut self.turn.answers) {
             answer();
         }

@@ -23,7 +23,7 @@ impl Actor {
                 // What the slot starts must not wait for the other messages: they may be many.
                 self.follow()
             }
-            Message::Ended(ended) => self.ended(*ended, outstanding),
+            Message::Ended(ended) => self.ended(*ended),
             Message::Lost { path, token } => {
                 outstanding.attempts.remove(&token);
                 if let Ok(event) = self.state.conclude(&path, token, Report::Lost) {
@@ -72,9 +72,10 @@ impl Actor {
         }));
     }
 
-    fn ended(&mut self, ended: Ended, outstanding: &mut Outstanding) -> Result<(), IllegalTransition> {
+    fn ended(&mut self, ended: Ended) -> Result<(), IllegalTransition> {
         let Ended { path, token, outcome, slot, answer } = ended;
-        outstanding.attempts.remove(&token);
+        // It stays outstanding until this is durable: if that fails, the report comes again.
+        self.turn.ended.push(token);
         match self.state.conclude(&path, token, outcome.report) {
             Ok(event) => {
                 let succeeded = matches!(event, Event::AttemptSucceeded { .. });

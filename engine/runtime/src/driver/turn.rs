@@ -57,6 +57,8 @@ pub(super) struct Turn {
     /// Slots in hand: of attempts that ended in this turn, or offered.
     pub(super) slots: Vec<Slot>,
     pub(super) grants: Vec<Grant>,
+    /// Tokens of the attempts whose reports are in this turn.
+    pub(super) ended: Vec<u64>,
     /// Called once the turn is durable; dropped when it is not.
     pub(super) answers: Vec<Answer>,
     pub(super) wake_at: Option<Timestamp>,

@@ -143,6 +143,12 @@ async fn a_store_that_stumbles_once_costs_nothing_but_time() {
                 };
                 let row = world.end(&engine, run).await;
                 nothing_forgotten_or_repeated(&world, run).await;
+                if fault == Fault::FailBefore {
+                    // After the other fault, an attempt may have been granted that nobody heard of.
+                    let events = world.store.events(run, 0, 10_000).await.unwrap();
+                    let lost = events.iter().filter(|event| event.kind == "attempt_lost").count();
+                    assert_eq!(lost, 0, "write {at}: the process lives, and so do its attempts");
+                }
                 // An attempt that could not write its journal fails: the run then ends as failed, and clean.
                 if row.status == RunStatus::Succeeded {
                     assert_eq!(world.outside.things(), ["a", "b"], "write {at}, {fault:?}");
