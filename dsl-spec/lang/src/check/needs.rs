@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::steps::{Part, Steps};
 use super::{Context, cycles, skips};
 use crate::Span;
-use crate::diagnostic::{Code, Finding, Findings, did_you_mean};
+use crate::diagnostic::{Code, Finding, Findings, did_you_mean, listed};
 use crate::document::StepDraft;
 use crate::syntax::cut;
 
@@ -107,9 +107,10 @@ fn unknown_need(context: &Context<'_>, steps: &Steps<'_>, name: &str, span: Span
         };
     }
     let shown = cut(name);
-    let message =
-        format!("`needs: [{shown}]`: there is no step `{shown}`{}", did_you_mean(name, steps.names()));
-    Finding::new(Code::UnknownStep, span, message)
+    let near = did_you_mean(name, steps.names());
+    let message = format!("`needs: [{shown}]`: there is no step `{shown}`{near}");
+    let finding = Finding::new(Code::UnknownStep, span, message);
+    if near.is_empty() { finding.help(listed("steps", steps.names())) } else { finding }
 }
 
 /// Reports needs on a step that another need already waits for.

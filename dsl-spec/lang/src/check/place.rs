@@ -5,7 +5,7 @@ use vocab::{Type, Value};
 use super::steps::{Part, Steps};
 use super::{Context, skips};
 use crate::Span;
-use crate::diagnostic::{Code, Finding, did_you_mean};
+use crate::diagnostic::{Code, Finding, did_you_mean, listed};
 use crate::expr::{BinaryOp, EachField, Expr, ExprKind, Reference, RunField, StatusFunction, Typing};
 
 /// Where an expression stands.
@@ -62,8 +62,11 @@ impl<'a, 'd> Place<'a, 'd> {
             None => {
                 let steps = self.context.body.names();
                 let more = self.context.finally.names().filter(|_| in_finally);
-                let message = format!("there is no step `{name}`{}", did_you_mean(name, steps.chain(more)));
-                Err(Some(Finding::new(Code::UnknownStep, span, message)))
+                let names: Vec<_> = steps.chain(more).collect();
+                let near = did_you_mean(name, names.iter().copied());
+                let message = format!("there is no step `{name}`{near}");
+                let finding = Finding::new(Code::UnknownStep, span, message);
+                Err(Some(if near.is_empty() { finding.help(listed("steps", names)) } else { finding }))
             }
         }
     }

@@ -7,7 +7,7 @@ mod suggest;
 
 pub use code::{Code, explain};
 pub(crate) use findings::{Finding, Findings};
-pub(crate) use suggest::{did_you_mean, nearest};
+pub(crate) use suggest::{did_you_mean, listed, nearest};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
