@@ -56,7 +56,12 @@ impl Action for Buildah {
                 "with `network: egress`, the build may read anything".to_owned(),
             ));
         }
-        let text = containerfile_in_tree(ctx, &wanted).await?;
+        let Some(text) = containerfile_in_tree(ctx, &wanted).await? else {
+            return Ok(Fingerprint::Unknown(
+                "the Containerfile is missing or behind a link, which only the unpacked context can tell"
+                    .to_owned(),
+            ));
+        };
         let asked = asked_for(&text, &wanted)?;
         let mut lines = Vec::new();
         for image in from_registries(&asked, &wanted, ctx)? {
@@ -239,18 +244,19 @@ async fn read_containerfile(folder: &Path, file: Option<&str>) -> Result<String,
     Ok(text)
 }
 
-/// The same from the tree's archive, without unpacking it.
-async fn containerfile_in_tree(ctx: &StepContext, wanted: &Wanted) -> Result<String, ActionError> {
+/// The same from the tree's archive, without unpacking it; `None` where no plain file has that name.
+async fn containerfile_in_tree(ctx: &StepContext, wanted: &Wanted) -> Result<Option<String>, ActionError> {
     let names: Vec<&str> = wanted.file.as_deref().map_or_else(|| FILES.to_vec(), |name| vec![name]);
     let paths: Vec<PathBuf> = names.iter().map(|name| plain(&Path::new(&wanted.path).join(name))).collect();
     let tar = SyncIoBridge::new(ctx.services.artifacts.open(&wanted.context).await.map_err(fail)?);
-    let found = blocking(move || {
+    blocking(move || {
         let failed = || io_failed("read", Path::new("the context"));
         let mut found: Vec<Option<String>> = vec![None; paths.len()];
         for entry in tar::Archive::new(std::io::BufReader::new(tar)).entries().map_err(failed())? {
             let entry = entry.map_err(failed())?;
             let path = plain(&entry.path().map_err(failed())?);
-            if let Some(index) = paths.iter().position(|wanted| *wanted == path) {
+            let is_plain = entry.header().entry_type().is_file();
+            if let Some(index) = paths.iter().position(|wanted| is_plain && *wanted == path) {
                 let mut text = String::new();
                 entry.take(FILE_BYTES).read_to_string(&mut text).map_err(failed())?;
                 found[index] = Some(text);
@@ -261,8 +267,7 @@ async fn containerfile_in_tree(ctx: &StepContext, wanted: &Wanted) -> Result<Str
         }
         Ok(found.into_iter().flatten().next())
     })
-    .await?;
-    found.ok_or_else(|| no_file(&names))
+    .await
 }
 
 fn plain(path: &Path) -> PathBuf {
