@@ -84,7 +84,11 @@ fn check(exit: &ToolExit) -> Result<(), ActionError> {
             "the script asked for another try (exit code {TEMPORARY_FAILURE})"
         ))),
         (Some(code), _) => {
-            Err(ActionError::permanent(format!("the script ended with code {code}; its log says why")))
+            // What it said last belongs into the message: on a full disk there is no log to look into.
+            let last = exit.stderr_tail.lines().rev().find(|line| !line.trim().is_empty());
+            let last = last.map(|line| format!(": {}", line.trim())).unwrap_or_default();
+            Err(ActionError::permanent(format!("the script ended with code {code}{last}"))
+                .help("the step's log has all that it said"))
         }
         (None, signal) => {
             let signal = signal.map_or_else(|| "a signal".to_owned(), |number| format!("signal {number}"));
