@@ -60,7 +60,10 @@ impl PlanAnswer {
             let above = plan.needs(position).map(|need| depths[need as usize] + 1).max();
             depths[position as usize] = above.unwrap_or(0);
         }
-        let steps = plan.order().iter().map(|&position| {
+        // What stands under `finally` runs last.
+        let (last, first): (Vec<_>, Vec<_>) =
+            plan.order().iter().partition(|&&position| plan.in_finally(position));
+        let steps = first.into_iter().chain(last).map(|position| {
             let step = plan.step(position);
             PlanStepView {
                 name: step.name.clone(),
