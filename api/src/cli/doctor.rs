@@ -26,11 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Look at this machine.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  image-factory doctor\n  image-factory doctor --online --output json")]
+#[command(
+    after_help = "Examples:\n  image-factory doctor\n  image-factory doctor --online --output json\n  image-factory doctor --strict\n\nExit codes: 0; with --strict 1 when something is missing."
+)]
 pub(super) struct Doctor {
     /// Also try to reach the configured mirrors
     #[arg(long)]
     online: bool,
+    /// Fail when a tool is missing or something about the machine is a problem
+    #[arg(long)]
+    strict: bool,
     /// For people or for scripts
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
@@ -62,6 +67,13 @@ struct Report {
     facts: Vec<Fact>,
 }
 
+impl Report {
+    /// Whether nothing is missing.
+    fn is_whole(&self) -> bool {
+        self.tools.iter().all(|tool| tool.found.is_some()) && self.facts.iter().all(|fact| fact.ok)
+    }
+}
+
 pub(super) async fn doctor(command: &Doctor, setup: &Setup) -> Result<(), Failure> {
     let config = setup.resolve(&command.config.flags(&[]))?.config;
     // A folder of its own: looking at a machine must not make a data folder on it.
@@ -79,7 +91,7 @@ pub(super) async fn doctor(command: &Doctor, setup: &Setup) -> Result<(), Failur
         Output::Json => setup.ui.json(&report),
         Output::Text => show(&report, setup),
     }
-    Ok(())
+    if command.strict && !report.is_whole() { Err(Failure::said(1)) } else { Ok(()) }
 }
 
 async fn tools(runner: &dyn ToolRunner, folder: &Path) -> Vec<Tool> {
@@ -91,6 +103,9 @@ async fn tools(runner: &dyn ToolRunner, folder: &Path) -> Vec<Tool> {
             needs.entry(key).or_default().push(manifest.action.to_string());
         }
     }
+    // Git starts it by itself, for repositories behind `ssh://`.
+    let by_git = ("ssh".to_owned(), "openssh-client".to_owned());
+    needs.entry(by_git).or_default().push("git/fetch@v1 of `ssh://` repositories".to_owned());
     let mut tools = Vec::new();
     for ((program, package), needed_by) in needs {
         let found = runner.find(&program);
@@ -102,7 +117,8 @@ async fn tools(runner: &dyn ToolRunner, folder: &Path) -> Vec<Tool> {
 }
 
 async fn version(runner: &dyn ToolRunner, program: &str, folder: &Path) -> Option<String> {
-    let mut command = ToolCommand::new(program, folder).arg("--version").capture(64 * 1024);
+    let flag = if program == "ssh" { "-V" } else { "--version" };
+    let mut command = ToolCommand::new(program, folder).arg(flag).capture(64 * 1024);
     command.timeout = Some(PATIENCE);
     let exit = runner.run(command, &QuietLog, &CancellationToken::new()).await.ok()?;
     let text = String::from_utf8_lossy(&exit.stdout).into_owned();
