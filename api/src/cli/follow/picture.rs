@@ -4,7 +4,7 @@ use vocab::{RunStatus, StepStatus};
 
 use super::Snapshot;
 use super::changes::{effect_line, tone, why};
-use crate::model::StepView;
+use crate::model::{PlanStepView, StepView};
 use crate::ui::{Tone, took};
 
 /// Steps that are drawn; of more, those that matter most.
@@ -45,7 +45,7 @@ pub(super) fn picture(snapshot: &Snapshot) -> Vec<Line> {
         let name = format!("{indent}{}", step.path);
         lines.push(Line {
             tone: tone(step.status),
-            text: format!("  {} {name:<width$}  {}", mark(step), words(step)),
+            text: format!("  {} {name:<width$}  {}", mark(step), words(snapshot, step)).trim_end().to_owned(),
         });
     }
     if shown.len() < all {
@@ -70,12 +70,16 @@ fn run_tone(status: RunStatus) -> Tone {
 }
 
 fn depth(snapshot: &Snapshot, step: &StepView) -> usize {
-    let name = step.path.split(['[', '/']).next().unwrap_or_default();
-    snapshot
-        .plan
-        .iter()
-        .find(|planned| planned.name == name)
-        .map_or(0, |planned| planned.depth.min(12) as usize)
+    planned(snapshot, step).map_or(0, |planned| planned.depth.min(12) as usize)
+}
+
+/// The step of the workflow that a path belongs to.
+fn top(path: &str) -> &str {
+    path.split(['[', '/']).next().unwrap_or_default()
+}
+
+fn planned<'a>(snapshot: &'a Snapshot, step: &StepView) -> Option<&'a PlanStepView> {
+    snapshot.plan.iter().find(|planned| planned.name == top(&step.path))
 }
 
 fn mark(step: &StepView) -> char {
@@ -92,9 +96,29 @@ fn mark(step: &StepView) -> char {
     }
 }
 
-fn words(step: &StepView) -> String {
+/// What a step waits for: those of its needs that have not ended, or the end of the body.
+fn waits(snapshot: &Snapshot, step: &StepView) -> String {
+    let Some(planned) = planned(snapshot, step) else { return String::new() };
+    let open: Vec<&str> = planned
+        .needs
+        .iter()
+        .filter(|need| {
+            let is_part = |other: &&StepView| top(&other.path) == need.as_str();
+            snapshot.detail.steps.iter().filter(is_part).any(|other| !other.status.is_terminal())
+        })
+        .map(String::as_str)
+        .collect();
+    match (open.is_empty(), planned.finally) {
+        (false, _) => format!("waits for {}", open.join(", ")),
+        (true, true) => "runs at the end".to_owned(),
+        (true, false) => String::new(),
+    }
+}
+
+fn words(snapshot: &Snapshot, step: &StepView) -> String {
     match step.status {
-        StepStatus::Pending | StepStatus::Ready => String::new(),
+        StepStatus::Pending => waits(snapshot, step),
+        StepStatus::Ready => "waits for a slot".to_owned(),
         StepStatus::Running => {
             let attempt =
                 if step.attempts > 1 { format!(" (attempt {})", step.attempts) } else { String::new() };
@@ -108,5 +132,65 @@ fn words(step: &StepView) -> String {
             let line = reason.lines().next().unwrap_or_default();
             format!("{}{line}", status.name().replace('_', " "))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::RunDetail;
+
+    fn step(path: &str, status: &str) -> serde_json::Value {
+        json!({
+            "path": path, "action": "shell/run@v1", "status": status, "attempts": 1, "cached": false,
+            "outputs": {}, "duration_ms": 1500, "error": null, "started_at": null, "finished_at": null,
+        })
+    }
+
+    fn planned(name: &str, needs: &[&str], depth: u32, finally: bool) -> PlanStepView {
+        PlanStepView {
+            name: name.to_owned(),
+            uses: "shell/run@v1".to_owned(),
+            needs: needs.iter().map(|need| (*need).to_owned()).collect(),
+            depth,
+            isolation: "none".to_owned(),
+            finally,
+            pivot: false,
+        }
+    }
+
+    #[test]
+    fn the_picture_tells_which_step_waits_for_which() {
+        let detail: RunDetail = serde_json::from_value(json!({
+            "run": {
+                "id": "01a20393-b7d2-7780-990c-5254c9f52bb0", "workflow": "w", "project": null,
+                "status": "running", "compensation": "none", "outputs": {}, "duration_ms": 2000,
+                "error": null, "trigger": {}, "inputs": {}, "created_at": "", "finished_at": null, "seq": 1,
+            },
+            "steps": [
+                step("a", "succeeded"), step("b", "running"), step("c", "pending"), step("last", "pending"),
+            ],
+        }))
+        .unwrap();
+        let plan = vec![
+            planned("a", &[], 0, false),
+            planned("b", &["a"], 1, false),
+            planned("c", &["a", "b"], 2, false),
+            planned("last", &[], 0, true),
+        ];
+        let snapshot = Snapshot { detail, effects: Vec::new(), plan: plan.into() };
+        let lines: Vec<_> = picture(&snapshot).into_iter().map(|line| line.text).collect();
+        assert_eq!(
+            lines,
+            [
+                "w  running  1/4 steps  2.0 s",
+                "  ✓ a      1.5 s",
+                "  ●   b    1.5 s",
+                "  ·     c  waits for b",
+                "  · last   runs at the end",
+            ]
+        );
     }
 }
