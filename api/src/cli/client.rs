@@ -23,6 +23,7 @@ pub(super) struct Server {
     client: Client,
     base: String,
     token: String,
+    flags: String,
 }
 
 impl Server {
@@ -58,7 +59,17 @@ impl Server {
                 })?,
         };
         let client = http_client(&base, config.steps.ca_bundle.as_deref())?;
-        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token })
+        let flags = match (&args.server, &args.config.data_dir) {
+            (Some(url), _) => format!(" --server {url}"),
+            (None, Some(folder)) => format!(" --data-dir {}", folder.display()),
+            (None, None) => String::new(),
+        };
+        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token, flags })
+    }
+
+    /// The flags that make another command find this server; they begin with a space.
+    pub(super) fn flags(&self) -> &str {
+        &self.flags
     }
 
     /// GET of JSON.
@@ -115,10 +126,11 @@ impl Server {
         let problem: Json = serde_json::from_slice(&bytes).unwrap_or_default();
         let text = |key: &str| problem[key].as_str().map(str::to_owned);
         let failure = Failure::new(text("detail").unwrap_or_else(|| format!("the server answered {status}")));
-        Err(match text("help") {
+        let failure = match text("help") {
             Some(help) => failure.help(help),
             None => failure,
-        })
+        };
+        Err(if problem.is_object() { failure.answered(problem) } else { failure })
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt::Display;
 
+use serde_json::{Value as Json, json};
+
+use super::answered;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::problem::Problem;
@@ -14,8 +17,10 @@ use crate::wire::WireError;
 pub(crate) struct Failure {
     /// What happened; empty when everything was said already.
     message: String,
-    /// What to do about it.
-    help: Option<String>,
+    /// What to do about it, one advice a line.
+    help: Vec<String>,
+    /// What a server answered, as it is.
+    answer: Option<Box<Json>>,
     /// The exit code: 1, or 2 for what was wrong before anything started.
     pub(crate) code: u8,
 }
@@ -23,12 +28,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// Something failed.
     pub(crate) fn new(message: impl Display) -> Self {
-        Self { message: message.to_string(), help: None, code: 1 }
+        Self { message: message.to_string(), help: Vec::new(), answer: None, code: 1 }
     }
 
     /// Everything was said already.
     pub(crate) const fn said(code: u8) -> Self {
-        Self { message: String::new(), help: None, code }
+        Self { message: String::new(), help: Vec::new(), answer: None, code }
     }
 
     /// What was given is wrong; nothing was started.
@@ -39,16 +44,42 @@ impl Failure {
     /// Adds what to do.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help.push(help.into());
         self
+    }
+
+    /// Adds the problem that a server answered with.
+    #[must_use]
+    pub(crate) fn answered(mut self, problem: Json) -> Self {
+        self.answer = Some(Box::new(problem));
+        self
+    }
+
+    /// The problem that a server answered with, if one did.
+    pub(crate) fn answer(&self) -> Option<&Json> {
+        self.answer.as_deref()
+    }
+
+    /// Whether a server refused because the operator does not let the project run on the host.
+    pub(crate) fn lacks_trust(&self) -> bool {
+        self.answer().is_some_and(answered::lacks_trust)
+    }
+
+    /// For scripts: `{message, help}`; nothing when everything was said already.
+    pub(crate) fn to_json(&self) -> Option<Json> {
+        let help = (!self.help.is_empty()).then(|| self.help.join("\n"));
+        (!self.message.is_empty()).then(|| json!({ "message": self.message, "help": help }))
     }
 
     /// Tells the person.
     pub(crate) fn tell(&self, ui: Ui) {
+        for diagnostic in self.answer().into_iter().flat_map(answered::diagnostics) {
+            ui.note(format!("{diagnostic}\n"));
+        }
         if !self.message.is_empty() {
             ui.note(format!("{} {}", ui.paint_note(Tone::Bad, "error:"), self.message));
         }
-        if let Some(help) = &self.help {
+        for help in &self.help {
             ui.note(format!("{} {help}", ui.paint_note(Tone::Strong, "help:")));
         }
     }
@@ -62,7 +93,7 @@ impl From<ConfigError> for Failure {
 
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
-        Self { help: error.help(), ..Self::new(error) }
+        Self { help: error.help().into_iter().collect(), ..Self::new(error) }
     }
 }
 
@@ -77,7 +108,7 @@ impl From<WireError> for Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { help: problem.help, ..Self::new(problem.detail) }
+        Self { help: problem.help.into_iter().collect(), ..Self::new(problem.detail) }
     }
 }
 

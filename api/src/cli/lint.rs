@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lang::{CompileOptions, Severity, SourceFile, Trust};
+use serde_json::{Value as Json, json};
 use vocab::Limits;
 
 use super::Failure;
@@ -35,7 +36,18 @@ pub(super) fn lint(command: &Lint, setup: &Setup) -> Result<(), Failure> {
     let catalogue = catalogue();
     let (mut found, mut errors, mut warnings, mut omitted) = (Vec::new(), 0_usize, 0_usize, 0_usize);
     for path in &command.files {
-        let source = read(path, &options.limits)?;
+        let source = match read(path, &options.limits) {
+            Ok(source) => source,
+            // One that cannot be read does not hide what is wrong with the others.
+            Err(failure) => {
+                errors += 1;
+                if command.output == Output::Text {
+                    failure.tell(setup.ui);
+                }
+                found.push(unreadable(path, &failure));
+                continue;
+            }
+        };
         let compilation = lang::compile(&source, &catalogue, &options);
         omitted += compilation.omitted;
         for diagnostic in compilation.diagnostics {
@@ -60,6 +72,16 @@ pub(super) fn lint(command: &Lint, setup: &Setup) -> Result<(), Failure> {
         setup.ui.note(setup.ui.paint_note(tone, summary));
     }
     if errors > 0 { Err(Failure::said(1)) } else { Ok(()) }
+}
+
+/// A file that cannot be read, in the form of a diagnostic. It breaks no rule of the language, so its code is a word.
+fn unreadable(path: &Path, failure: &Failure) -> Json {
+    json!({
+        "code": "unreadable", "severity": "error", "file": path.to_string_lossy(),
+        "line": 1, "column": 1, "end_line": 1, "end_column": 1,
+        "message": failure.to_json().unwrap_or_default()["message"],
+        "help": "name a file that is there and that may be read",
+    })
 }
 
 /// How files on the command line are compiled.

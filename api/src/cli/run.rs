@@ -7,19 +7,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clap::Args;
 use engine_ports::Notice;
+use engine_runtime::LogName;
+use futures::StreamExt as _;
 use lang::{CompileOptions, SourceFile, Workflow};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use vocab::{Inputs, RunId, RunStatus};
 
 use super::args::{ConfigArgs, TrustArg, pair};
-use super::follow::{Snapshot, Watched, follow};
+use super::follow::{Snapshot, Tail, Watched, follow};
 use super::repository::Repository;
 use super::setup::Setup;
 use super::{Failure, lint};
 use crate::catalogue::catalogue;
 use crate::factory::{Factory, NewStart};
-use crate::model::{EffectView, PlanStepView, RunDetail, RunSummary};
+use crate::model::{EffectView, EventView, PlanStepView, RunDetail, RunSummary, StepView};
 use crate::serve::Signals;
 use crate::ui::{Output, Ui};
 use crate::wire::Wired;
@@ -51,6 +53,16 @@ pub(super) struct Run {
 }
 
 pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
+    let output = command.output;
+    let ended = here_and_now(command, setup).await;
+    // Scripts read one object, whatever went wrong; one that says everything was printed already.
+    if let (Output::Json, Some(error)) = (output, ended.as_ref().err().and_then(Failure::to_json)) {
+        setup.ui.json(&json!({ "run": null, "steps": [], "error": error }));
+    }
+    ended
+}
+
+async fn here_and_now(command: Run, setup: &Setup) -> Result<(), Failure> {
     let mut config = setup.resolve(&command.config.flags(&[]))?.config;
     setup.start_log(&config.log, true)?;
     let options = CompileOptions { limits: config.limits.clone(), ..lint::options(command.trust) };
@@ -95,7 +107,8 @@ fn compile(command: &Run, options: &CompileOptions, setup: &Setup) -> Result<Wor
     compilation.workflow.ok_or_else(|| {
         if command.output == Output::Json {
             let list: Vec<_> = compilation.diagnostics.iter().map(lang::Diagnostic::to_json).collect();
-            setup.ui.json(&json!({ "run": null, "steps": [], "diagnostics": list }));
+            let error = json!({ "message": "the file does not compile", "help": null });
+            setup.ui.json(&json!({ "run": null, "steps": [], "error": error, "diagnostics": list }));
         }
         Failure::said(2)
     })
@@ -136,7 +149,8 @@ async fn execute(
     let row = factory.runs.run_any_tenant(run).await.map_err(Failure::new)?;
     let row = row.ok_or_else(|| Failure::new(format!("run {run} is not in the store")))?;
     let plan = factory.plan_of(&row).await.map_err(Failure::new)?;
-    let mut local = LocalRun { factory: Arc::clone(factory), run, news, plan: plan.steps.into() };
+    let folder = wired.folder.path().to_owned();
+    let mut local = LocalRun { factory: Arc::clone(factory), run, news, plan: plan.steps.into(), folder };
     let mut following = std::pin::pin!(follow(&mut local, ui));
     tokio::select! {
         ended = &mut following => return ended,
@@ -155,12 +169,35 @@ async fn execute(
     }
 }
 
+/// A log that is not read in this time is left out.
+const LOG_PATIENCE: Duration = Duration::from_secs(20);
+
 /// A run of this process.
 struct LocalRun {
     factory: Arc<Factory>,
     run: RunId,
     news: Receiver<Notice>,
     plan: Arc<[PlanStepView]>,
+    /// The data folder.
+    folder: PathBuf,
+}
+
+impl LocalRun {
+    /// The log of the newest attempt of a step that has one.
+    fn log_of(&self, step: &StepView) -> Option<LogName> {
+        let path = step.path.parse().ok()?;
+        let attempt = *self.factory.logs.attempts(self.run, &path).ok()?.last()?;
+        Some(LogName::Attempt { run: self.run, path, attempt })
+    }
+
+    async fn read_tail(&self, log: LogName) -> Tail {
+        let mut tail = Tail::default();
+        let mut lines = std::pin::pin!(self.factory.logs.follow(log, 0));
+        while let Some(Ok(line)) = lines.next().await {
+            tail.push(&line.entry.text);
+        }
+        tail
+    }
 }
 
 #[async_trait]
@@ -187,5 +224,26 @@ impl Watched for LocalRun {
         };
         // Progress within a step is no event: look now and then.
         let _ = tokio::time::timeout(LOOK_EVERY, mine).await;
+    }
+
+    async fn tail(&mut self, step: &StepView) -> Option<Tail> {
+        tokio::time::timeout(LOG_PATIENCE, self.read_tail(self.log_of(step)?)).await.ok()
+    }
+
+    fn whole_log(&self, step: &StepView) -> String {
+        self.log_of(step).map(|log| self.factory.logs.file(&log).display().to_string()).unwrap_or_default()
+    }
+
+    async fn events(&mut self, after: u64) -> Vec<EventView> {
+        let events = self.factory.runs.events(self.run, after, 1000).await.unwrap_or_default();
+        events.into_iter().map(EventView::from).collect()
+    }
+
+    fn undo(&self) -> String {
+        let folder = self.folder.display();
+        format!(
+            "`image-factory runs undo {} --data-dir {folder}`, while `image-factory serve --data-dir {folder}` runs",
+            self.run
+        )
     }
 }

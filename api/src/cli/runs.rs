@@ -8,7 +8,7 @@ use vocab::{RunId, RunStatus};
 use super::Failure;
 use super::args::{ServerArgs, pair};
 use super::client::{Server, escape};
-use super::follow::{RemoteRun, follow};
+use super::follow::{RemoteRun, aftermath, follow};
 use super::setup::Setup;
 use crate::model::{CancelRun, EffectView, NewRunBody, RunDetail, RunPage};
 use crate::ui::{Output, Tone, took};
@@ -43,6 +43,7 @@ enum Command {
     #[command(after_help = "Example:\n  image-factory runs show 0197a8c2-0000-7000-8000-000000000000")]
     Show {
         /// The run
+        #[arg(value_parser = run_id)]
         run: RunId,
         #[command(flatten)]
         common: Common,
@@ -53,6 +54,7 @@ enum Command {
     )]
     Logs {
         /// The run
+        #[arg(value_parser = run_id)]
         run: RunId,
         /// The step instance, such as `build` or `build[2]`
         step: String,
@@ -69,6 +71,7 @@ enum Command {
     #[command(after_help = "Example:\n  image-factory runs follow RUN")]
     Follow {
         /// The run
+        #[arg(value_parser = run_id)]
         run: RunId,
         #[command(flatten)]
         common: Common,
@@ -77,6 +80,7 @@ enum Command {
     #[command(after_help = "Example:\n  image-factory runs cancel RUN --reason \"wrong branch\"")]
     Cancel {
         /// The run
+        #[arg(value_parser = run_id)]
         run: RunId,
         /// Why, for the record
         #[arg(long)]
@@ -88,6 +92,7 @@ enum Command {
     #[command(after_help = "Example:\n  image-factory runs retry RUN")]
     Retry {
         /// The run
+        #[arg(value_parser = run_id)]
         run: RunId,
         #[command(flatten)]
         common: Common,
@@ -96,6 +101,7 @@ enum Command {
     #[command(after_help = "Example:\n  image-factory runs undo RUN")]
     Undo {
         /// The run
+        #[arg(value_parser = run_id)]
         run: RunId,
         #[command(flatten)]
         server: ServerArgs,
@@ -121,6 +127,26 @@ enum Command {
     },
 }
 
+/// Reads the id of a run.
+fn run_id(text: &str) -> Result<RunId, String> {
+    text.parse().map_err(|_| format!("`{text}` is no run id; `image-factory runs list` shows them"))
+}
+
+impl Command {
+    /// How its result is to be written.
+    const fn output(&self) -> Output {
+        match self {
+            Self::List { common, .. }
+            | Self::Show { common, .. }
+            | Self::Follow { common, .. }
+            | Self::Cancel { common, .. }
+            | Self::Retry { common, .. }
+            | Self::Start { common, .. } => common.output,
+            Self::Logs { .. } | Self::Undo { .. } => Output::Text,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct Common {
     /// For people or for scripts
@@ -131,7 +157,16 @@ struct Common {
 }
 
 pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
-    match command.command {
+    let output = command.command.output();
+    let ended = dispatch(command.command, setup).await;
+    if let (Output::Json, Some(problem)) = (output, ended.as_ref().err().and_then(Failure::answer)) {
+        setup.ui.json(problem);
+    }
+    ended
+}
+
+async fn dispatch(command: Command, setup: &Setup) -> Result<(), Failure> {
+    match command {
         Command::List { project, status, limit, common } => {
             list(project, status, limit, &common, setup).await
         }
@@ -175,8 +210,13 @@ pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
             // A value that reads as JSON is one; anything else is a text.
             let value = |text: String| serde_json::from_str(&text).unwrap_or(Json::String(text));
             let inputs = inputs.into_iter().map(|(name, text)| (name, value(text))).collect();
+            let grant = format!(
+                "an operator lets its workflows run on the host with `image-factory projects update {project} --trust host`"
+            );
             let body = NewRunBody { project: Some(project), workflow, git_ref, text: None, inputs };
-            steer(&common, setup, "/api/v1/runs", &body).await
+            steer(&common, setup, "/api/v1/runs", &body)
+                .await
+                .map_err(|failure| if failure.lacks_trust() { failure.help(grant) } else { failure })
         }
     }
 }
@@ -249,12 +289,18 @@ async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure>
         setup.ui.json(&serde_json::json!({ "run": detail.run, "steps": detail.steps, "effects": effects }));
         return Ok(());
     }
+    let left = aftermath(&mut RemoteRun::at_rest(&server, run), &detail, &effects).await;
     let ui = setup.ui;
     ui.line(ui.paint(Tone::Strong, format!("{}  {}", detail.run.workflow, detail.run.id)));
     ui.line(format!("  status        {} ({})", detail.run.status, took(detail.run.duration_ms)));
     ui.line(format!("  compensation  {}", detail.run.compensation));
     if let Some(error) = &detail.run.error {
         ui.line(format!("  error         {error}"));
+    }
+    for (name, key) in [("trigger", "kind"), ("actor", "actor"), ("ref", "ref"), ("commit", "commit")] {
+        if let Some(text) = detail.run.trigger[key].as_str() {
+            ui.line(format!("  {name:<12}  {text}"));
+        }
     }
     for (name, value) in &detail.run.outputs {
         ui.line(format!("  output        {name} = {value}"));
@@ -284,6 +330,9 @@ async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure>
         }));
         ui.line("");
         ui.table(&rows);
+    }
+    for text in left {
+        ui.line(format!("\n{text}"));
     }
     Ok(())
 }

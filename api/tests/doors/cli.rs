@@ -68,7 +68,24 @@ fn run_exits_with_2_where_the_file_does_not_compile() {
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(json_of(&output)["diagnostics"][0]["code"], "IF0027");
     assert!(!folder.path().join("d").exists(), "nothing may be written");
-    assert_eq!(run("missing.yaml").status.code(), Some(2));
+    let output = run("missing.yaml");
+    assert_eq!(output.status.code(), Some(2));
+    let result = json_of(&output);
+    assert!(result["run"].is_null() && result["steps"] == serde_json::json!([]));
+    assert!(result["error"]["message"].as_str().unwrap().contains("missing.yaml"), "{result}");
+}
+
+#[test]
+fn lint_goes_on_behind_a_file_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("w.yaml"), BROKEN).unwrap();
+    let output =
+        program(folder.path()).args(["lint", "--output", "json", "missing.yaml", "w.yaml"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let list = json_of(&output);
+    assert_eq!(list[0]["file"], "missing.yaml");
+    assert_eq!((&list[0]["severity"], &list[0]["line"]), (&"error".into(), &1.into()));
+    assert_eq!(list[1]["code"], "IF0027");
 }
 
 #[test]
@@ -106,7 +123,10 @@ fn run_prints_one_object_and_its_exit_code_tells_how_it_ended_by_git() {
     assert_eq!(result["run"]["status"], "failed");
     assert_eq!(result["steps"][0]["cached"], true, "the same commit is not fetched twice");
     assert!(result["steps"][1]["error"]["message"].is_string());
-    assert_eq!(run("code=x").status.code(), Some(2), "an input that does not fit starts nothing");
+    let output = run("code=x");
+    assert_eq!(output.status.code(), Some(2), "an input that does not fit starts nothing");
+    let result = json_of(&output);
+    assert!(result["run"].is_null() && result["error"]["message"].is_string(), "{result}");
 }
 
 #[test]
@@ -139,4 +159,65 @@ fn an_unknown_variable_of_ours_is_refused() {
         program(folder.path()).env("IMAGE_FACTORY_LISTN", "x").args(["config", "show"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("IMAGE_FACTORY_LISTEN"));
+}
+
+#[test]
+fn a_failed_local_run_shows_how_the_log_ends_and_the_file_that_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: fails
+on:
+  manual:
+steps:
+  say:
+    uses: shell/run@v1
+    with:
+      script: |
+        seq 100
+        exit 3
+finally:
+  after:
+    uses: shell/run@v1
+    with:
+      script: echo after
+";
+    std::fs::write(folder.path().join("w.yaml"), script).unwrap();
+    let output = program(folder.path())
+        .args(["run", "w.yaml", "--data-dir", "d", "--trust", "host"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("    | 100\n") && !said.contains("    | 1\n"), "{said}");
+    let file = said.lines().find_map(|line| line.trim().strip_prefix("all of it: ")).unwrap();
+    assert!(std::fs::read_to_string(folder.path().join(file)).unwrap().contains(" o 1\n"));
+    let output = program(folder.path()).args(["plan", "w.yaml", "--trust", "host"]).output().unwrap();
+    let plan = String::from_utf8(output.stdout).unwrap();
+    assert!(plan.find("say").unwrap() < plan.find("after (finally)").unwrap(), "{plan}");
+}
+
+#[test]
+fn what_is_no_run_id_is_named_with_the_command_that_lists_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(folder.path()).args(["runs", "show", "xx"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("`xx` is no run id; `image-factory runs list` shows them"), "{said}");
+}
+
+#[test]
+fn a_strict_doctor_fails_where_a_tool_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let doctor = |strict: &[&str]| {
+        let mut command = program(folder.path());
+        command.env("PATH", folder.path()).args(["doctor", "--output", "json"]).args(strict).output().unwrap()
+    };
+    let output = doctor(&[]);
+    assert_eq!(output.status.code(), Some(0));
+    let report = json_of(&output);
+    assert!(report["tools"].as_array().unwrap().iter().any(|tool| tool["program"] == "ssh"), "{report}");
+    assert_eq!(doctor(&["--strict"]).status.code(), Some(1));
 }

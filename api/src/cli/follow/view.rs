@@ -42,14 +42,17 @@ impl View {
         self.last = Some(snapshot.clone());
     }
 
-    /// Shows how it ended.
-    pub(super) fn close(self, snapshot: &Snapshot) {
+    /// Shows how it ended, and what it leaves to look at.
+    pub(super) fn close(self, snapshot: &Snapshot, left: &[String]) {
         if let Some(live) = self.live {
             // The last picture stays on the screen.
             live.lines.iter().for_each(ProgressBar::abandon);
             for step in snapshot.detail.steps.iter().filter(|step| step.error.is_some()) {
                 self.ui.note(self.ui.paint_note(Tone::Bad, format!("{}{}", step.path, why(step))));
             }
+        }
+        for text in left {
+            self.ui.note(text);
         }
         let run = &snapshot.detail.run;
         let tone = if run.status == RunStatus::Succeeded { Tone::Good } else { Tone::Bad };
@@ -68,9 +71,10 @@ impl Live {
     fn draw(&mut self, ui: Ui, snapshot: &Snapshot) {
         let picture = picture(snapshot);
         while self.lines.len() < picture.len() {
+            // A line that is too long is cut: wrapped, it would be no line of the graph any more.
             // The template is fixed and valid; should it not be, the default style shows the message too.
-            let style =
-                ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
             self.lines.push(self.area.add(ProgressBar::new_spinner().with_style(style)));
         }
         while self.lines.len() > picture.len() {

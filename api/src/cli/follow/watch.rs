@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::Snapshot;
 use super::view::View;
+use super::{Snapshot, Tail, aftermath};
 use crate::cli::Failure;
-use crate::model::RunDetail;
+use crate::model::{EventView, RunDetail, StepView};
 use crate::ui::Ui;
 
 /// A run that can be looked at.
@@ -16,6 +16,18 @@ pub(in crate::cli) trait Watched: Send {
 
     /// Returns when there may be news, at the latest after a moment.
     async fn news(&mut self);
+
+    /// How the log of a step's newest attempt ends, if it has one that can be read.
+    async fn tail(&mut self, step: &StepView) -> Option<Tail>;
+
+    /// Where all of that log is.
+    fn whole_log(&self, step: &StepView) -> String;
+
+    /// Some of the events behind `after`; none when there are no more, or none can be read.
+    async fn events(&mut self, after: u64) -> Vec<EventView>;
+
+    /// How to undo once more what is stuck.
+    fn undo(&self) -> String;
 }
 
 /// Shows a run until it ends.
@@ -25,7 +37,8 @@ pub(in crate::cli) async fn follow(run: &mut dyn Watched, ui: Ui) -> Result<RunD
         let snapshot = run.snapshot().await?;
         view.show(&snapshot);
         if snapshot.detail.run.status.is_terminal() {
-            view.close(&snapshot);
+            let left = aftermath(run, &snapshot.detail, &snapshot.effects).await;
+            view.close(&snapshot, &left);
             return Ok(snapshot.detail);
         }
         run.news().await;

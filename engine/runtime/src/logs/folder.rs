@@ -154,7 +154,8 @@ impl Logs {
         self.home.join(run.to_string())
     }
 
-    fn file(&self, name: &LogName) -> PathBuf {
+    /// The file of a log, for people who want to open it.
+    pub fn file(&self, name: &LogName) -> PathBuf {
         match name {
             LogName::Attempt { run, path, attempt } => {
                 self.run_folder(*run).join(folder_name(path)).join(format!("{attempt}.log"))
