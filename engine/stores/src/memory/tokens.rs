@@ -31,6 +31,17 @@ impl TokenStore for MemoryTokenStore {
         Ok(())
     }
 
+    async fn replace_tokens(&self, token: Token) -> Result<(), StoreError> {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |other: &Token| other.tenant == token.tenant && other.user == token.user;
+        if tokens.get(&token.hash).is_some_and(|other| !same(other)) {
+            return Err(StoreError::Exists("token with that hash".to_owned()));
+        }
+        tokens.retain(|hash, other| *hash == token.hash || !same(other));
+        tokens.entry(token.hash.clone()).or_insert(token);
+        Ok(())
+    }
+
     async fn token(&self, hash: &str) -> Result<Option<Token>, StoreError> {
         Ok(self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned())
     }

@@ -11,6 +11,9 @@ const TABLE: Table = Table { name: "tokens", key: &["hash"] };
 
 const INSERT: &str = "INSERT INTO tokens (hash, tenant, user_name, created_ms) VALUES ($1, $2, $3, $4)";
 pub(super) const FIND: &str = "SELECT hash, tenant, user_name, created_ms FROM tokens WHERE hash = $1";
+// Read whole: a handful of rows, once at each start.
+const DELETE_OTHERS: &str = "DELETE FROM tokens WHERE tenant = $1 AND user_name = $2 AND hash <> $3";
+const IS_OWN: &str = "SELECT COUNT(*) FROM tokens WHERE hash = $1 AND tenant = $2 AND user_name = $3";
 
 /// Tokens in a database of [`migrations::Schema::Engine`].
 #[derive(Clone)]
@@ -54,10 +57,27 @@ async fn insert(connection: &mut Connection, token: &Token) -> Result<(), Failur
     }
 }
 
+async fn replace(connection: &mut Connection, token: &Token) -> Result<(), Failure> {
+    let (tenant, user) = (token.tenant.as_str(), &token.user);
+    sqlx::query(DELETE_OTHERS).bind(tenant).bind(user).bind(&token.hash).execute(&mut *connection).await?;
+    let own: i64 = sqlx::query_scalar(IS_OWN)
+        .bind(&token.hash)
+        .bind(tenant)
+        .bind(user)
+        .fetch_one(&mut *connection)
+        .await?;
+    if own > 0 { Ok(()) } else { insert(connection, token).await }
+}
+
 #[async_trait]
 impl TokenStore for SqliteTokenStore {
     async fn add_token(&self, token: Token) -> Result<(), StoreError> {
         let job = self.database.write(move |c| Box::pin(async move { insert(c, &token).await }));
+        job.await.map_err(|failure: Failure| failure.explain(&self.database))
+    }
+
+    async fn replace_tokens(&self, token: Token) -> Result<(), StoreError> {
+        let job = self.database.write(move |c| Box::pin(async move { replace(c, &token).await }));
         job.await.map_err(|failure: Failure| failure.explain(&self.database))
     }
 

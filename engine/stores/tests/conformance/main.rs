@@ -128,5 +128,8 @@ claims! {
         a_removed_project_takes_its_deliveries_along;
     tokens:
         a_token_is_found_by_its_hash_only,
-        a_hash_is_taken_once;
+        a_hash_is_taken_once,
+        replacing_ends_every_other_token_of_the_user,
+        replacing_a_token_by_itself_keeps_it,
+        replacing_by_the_hash_of_somebody_else_changes_nothing;
 }
