@@ -1,10 +1,12 @@
 //! Bodies with a bound that holds for streams too: a body without a length is counted as it comes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use warp::{Filter, Rejection};
@@ -15,9 +17,40 @@ use crate::rejection::reject;
 /// Bytes of a refused body that are read and thrown away, and the time for it.
 const DRAINED: usize = 16 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Time without a byte, and time for the whole body, after which a sender is told to come back faster.
+const SILENCE: Duration = Duration::from_secs(10);
+const WHOLE: Duration = Duration::from_secs(60);
+/// Seconds after which a sender finds room again, most likely.
+const RETRY: u64 = 5;
+
+/// A body in memory, with its place among those that may be there at once. Dropping it gives the place to another.
+pub(crate) struct Held {
+    /// The body.
+    pub(crate) bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+/// The whole body, at most `limit` bytes, while `places` has room for one more; else 503 before a byte is read.
+pub(crate) fn held(
+    limit: u64,
+    places: Arc<Semaphore>,
+) -> impl Filter<Extract = (Held,), Error = Rejection> + Clone + Send + Sync {
+    warp::header::headers_cloned().and(warp::body::stream()).and_then(move |headers: HeaderMap, body| {
+        let place = Arc::clone(&places).try_acquire_owned();
+        async move {
+            let place = place.map_err(|_| reject(crowded()))?;
+            let bytes = collect(&headers, body, limit).await.map_err(reject)?;
+            Ok::<_, Rejection>(Held { bytes, _place: place })
+        }
+    })
+}
+
+fn crowded() -> Problem {
+    Problem::new(ProblemKind::Unavailable, "too many bodies are read at once").retry_after(RETRY)
+}
 
 /// The whole body, at most `limit` bytes.
-pub(crate) fn bytes(limit: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Clone + Send + Sync {
+fn bytes(limit: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Clone + Send + Sync {
     warp::header::headers_cloned().and(warp::body::stream()).and_then(
         move |headers: HeaderMap, body| async move { collect(&headers, body, limit).await.map_err(reject) },
     )
@@ -52,6 +85,19 @@ async fn collect<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>>,
     limit: u64,
 ) -> Result<Bytes, Problem> {
+    let within = tokio::time::timeout(WHOLE, collect_steadily(headers, body, limit)).await;
+    within.unwrap_or_else(|_| Err(too_slow(format!("the body took more than {} s", WHOLE.as_secs()))))
+}
+
+fn too_slow(detail: String) -> Problem {
+    Problem::new(ProblemKind::TooSlow, detail)
+}
+
+async fn collect_steadily<B: Buf>(
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    limit: u64,
+) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(ProblemKind::TooLarge, format!("at most {limit} bytes are taken here"));
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let mut body = std::pin::pin!(body);
@@ -60,7 +106,11 @@ async fn collect<B: Buf>(
         return Err(too_large());
     }
     let mut collected = BytesMut::new();
-    while let Some(chunk) = body.next().await {
+    loop {
+        let chunk = tokio::time::timeout(SILENCE, body.next())
+            .await
+            .map_err(|_| too_slow(format!("nothing more of the body came within {} s", SILENCE.as_secs())))?;
+        let Some(chunk) = chunk else { break };
         let mut chunk = chunk
             .map_err(|error| Problem::new(ProblemKind::BadRequest, format!("the body broke off: {error}")))?;
         if (collected.len() + chunk.remaining()) as u64 > limit {
@@ -107,6 +157,41 @@ mod tests {
     async fn a_stream_without_a_length_is_cut_at_the_limit() {
         assert_eq!(take(6, &["abc", "def"]).await.unwrap(), "abcdef");
         assert_eq!(take(5, &["abc", "def"]).await.unwrap_err().kind, ProblemKind::TooLarge);
+    }
+
+    fn slow(pause: Duration, chunks: usize) -> impl Stream<Item = Result<Bytes, warp::Error>> {
+        futures::stream::iter(0..chunks).then(move |_| async move {
+            tokio::time::sleep(pause).await;
+            Ok(Bytes::from_static(b"a"))
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_falls_silent_is_told_so() {
+        let silent = collect(&HeaderMap::new(), slow(SILENCE * 2, 1), 100).await;
+        let problem = silent.unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::TooSlow);
+        assert!(problem.detail.contains("nothing more"), "{}", problem.detail);
+        assert!(collect(&HeaderMap::new(), slow(SILENCE / 2, 3), 100).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_trickles_is_cut_in_the_end() {
+        let problem = collect(&HeaderMap::new(), slow(SILENCE / 2, 1000), 10_000).await.unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::TooSlow);
+        assert!(problem.detail.contains("60 s"), "{}", problem.detail);
+    }
+
+    #[tokio::test]
+    async fn one_body_too_many_finds_no_place_until_another_is_dropped() {
+        let filter = held(10, Arc::new(Semaphore::new(1)));
+        let first = warp::test::request().body("abc").filter(&filter).await.unwrap();
+        assert_eq!(first.bytes, "abc");
+        assert!(warp::test::request().body("abc").filter(&filter).await.is_err());
+        drop(first);
+        assert!(warp::test::request().body("abc").filter(&filter).await.is_ok());
+        let problem = crowded();
+        assert_eq!((problem.kind, problem.retry_after), (ProblemKind::Unavailable, Some(RETRY)));
     }
 
     #[test]

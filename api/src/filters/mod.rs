@@ -5,5 +5,5 @@ mod body;
 mod request_id;
 
 pub(crate) use auth::{Caller, Tokens, caller};
-pub(crate) use body::{bytes, json};
+pub(crate) use body::{Held, held, json};
 pub(crate) use request_id::request_id;

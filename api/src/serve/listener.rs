@@ -20,6 +20,11 @@ use super::{Edge, Identity, ServeError};
 const MOST_CONNECTIONS: usize = 2048;
 /// Time for a TLS handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Time without a frame after which the other side of HTTP/2 is asked whether it is still there.
+const ASK_AFTER: Duration = Duration::from_secs(30);
+/// Requests at once on one connection of HTTP/2, and the size of the head of each.
+const MOST_STREAMS: u32 = 256;
+const HEAD_BYTES: u32 = 64 * 1024;
 /// Time for answers under way once the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed, as when no file descriptor is left.
@@ -111,7 +116,13 @@ async fn exchange(
 ) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(256);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(ASK_AFTER)
+        .keep_alive_timeout(PATIENCE)
+        .max_concurrent_streams(MOST_STREAMS)
+        .max_header_list_size(HEAD_BYTES);
     let service = service_fn(move |request| edge.clone().answer(request));
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
