@@ -3,6 +3,7 @@
 mod edge;
 mod error;
 mod listener;
+mod refusals;
 mod signals;
 mod tls;
 
