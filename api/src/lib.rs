@@ -17,4 +17,5 @@ mod routes;
 mod serve;
 mod trigger;
 mod ui;
+mod upkeep;
 mod wire;

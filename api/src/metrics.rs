@@ -29,12 +29,13 @@ impl Metrics {
         runs: &dyn RunStore,
         engine: &EngineStatus,
     ) -> Result<String, StoreError> {
-        metrics::gauge!("runs_unfinished").set(number(runs.unfinished().await?.len()));
-        metrics::gauge!("runs_in_memory").set(number(engine.runs_in_memory));
-        metrics::gauge!("runs_waiting_for_a_slot").set(number(engine.slots.waiting));
-        metrics::gauge!("attempt_slots").set(number(engine.slots.capacity));
-        metrics::gauge!("attempt_slots_taken").set(number(engine.slots.taken));
-        metrics::gauge!("dispatch_paused").set(number(usize::from(engine.slots.paused.is_some())));
+        metrics::gauge!("image_factory_runs_unfinished").set(number(runs.unfinished().await?.len()));
+        metrics::gauge!("image_factory_runs_in_memory").set(number(engine.runs_in_memory));
+        metrics::gauge!("image_factory_runs_waiting_for_a_slot").set(number(engine.slots.waiting));
+        metrics::gauge!("image_factory_attempt_slots").set(number(engine.slots.capacity));
+        metrics::gauge!("image_factory_attempt_slots_taken").set(number(engine.slots.taken));
+        metrics::gauge!("image_factory_dispatch_paused")
+            .set(number(usize::from(engine.slots.paused.is_some())));
         self.0.run_upkeep();
         Ok(self.0.render())
     }
@@ -46,18 +47,28 @@ fn number(count: usize) -> f64 {
 }
 
 fn describe() {
-    metrics::describe_gauge!("runs_unfinished", "Runs that have not ended.");
-    metrics::describe_gauge!("runs_in_memory", "Runs that are at work; others wait in the store for a time.");
-    metrics::describe_gauge!("runs_waiting_for_a_slot", "Runs with a step that waits for room.");
-    metrics::describe_gauge!("attempt_slots", "Attempts that may run at once.");
-    metrics::describe_gauge!("attempt_slots_taken", "Attempts that run.");
+    metrics::describe_gauge!("image_factory_runs_unfinished", "Runs that have not ended.");
     metrics::describe_gauge!(
-        "dispatch_paused",
+        "image_factory_runs_in_memory",
+        "Runs that are at work; others wait in the store for a time."
+    );
+    metrics::describe_gauge!(
+        "image_factory_runs_waiting_for_a_slot",
+        "Runs with a step that waits for room."
+    );
+    metrics::describe_gauge!("image_factory_attempt_slots", "Attempts that may run at once.");
+    metrics::describe_gauge!("image_factory_attempt_slots_taken", "Attempts that run.");
+    metrics::describe_gauge!(
+        "image_factory_dispatch_paused",
         "1 while nothing new starts, as when the disk is nearly full."
     );
-    metrics::describe_counter!("commits_total", "Commits of runs that were published.");
-    metrics::describe_counter!("runs_finished_total", "Runs that ended, by status.");
-    metrics::describe_counter!("http_requests_total", "Requests answered, by status.");
+    metrics::describe_counter!("image_factory_commits_total", "Commits of runs that were published.");
+    metrics::describe_counter!("image_factory_runs_finished_total", "Runs that ended, by status.");
+    metrics::describe_counter!("image_factory_http_requests_total", "Requests answered, by status.");
+    metrics::describe_counter!(
+        "image_factory_sign_ins_refused_total",
+        "Requests with a wrong token or signature."
+    );
     metrics::describe_counter!("webhook_deliveries_total", "Deliveries of webhooks, by result.");
 }
 
@@ -71,16 +82,18 @@ pub(crate) async fn count(bus: Arc<dyn EventBus>, runs: Arc<dyn RunStore>, stop:
         };
         match notice {
             Ok(notice) => {
-                metrics::counter!("commits_total").increment(1);
+                metrics::counter!("image_factory_commits_total").increment(1);
                 // The end of a run is always its last event.
                 let last = runs.events(notice.run, notice.seq.saturating_sub(1), 1).await.unwrap_or_default();
                 for event in last.iter().filter(|event| event.kind == "run_finished") {
                     let status = event.payload["status"].as_str().unwrap_or("unknown").to_owned();
-                    metrics::counter!("runs_finished_total", "status" => status).increment(1);
+                    metrics::counter!("image_factory_runs_finished_total", "status" => status).increment(1);
                 }
             }
             // Numbers that are a little short are better than a server that waits for them.
-            Err(RecvError::Lagged(missed)) => metrics::counter!("commits_total").increment(missed),
+            Err(RecvError::Lagged(missed)) => {
+                metrics::counter!("image_factory_commits_total").increment(missed);
+            }
             Err(RecvError::Closed) => return,
         }
     }

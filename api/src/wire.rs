@@ -23,12 +23,10 @@ use crate::data::{AdminToken, DataError, DataFolder, Endpoint, FolderLock, Seale
 use crate::factory::{Factory, FactoryParts};
 use crate::filters::Tokens;
 use crate::metrics::{self, Metrics};
+use crate::upkeep::upkeep;
 
-/// How long content that nobody holds yet is safe, and how long what nobody needs is kept.
+/// How long content that nobody holds yet is safe.
 const LEASE: Duration = Duration::from_secs(3600);
-const GRACE: Duration = Duration::from_secs(24 * 3600);
-/// Time between two sweeps of the content store.
-const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why a factory cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +87,7 @@ impl Wired {
         let folder = DataFolder::open(&config.data_dir)?;
         let lock = FolderLock::take(&folder, command, clock.now())?;
         let options = Options { queue: size(limits.writer_queue), ..Options::default() };
+        folder.close_databases()?;
         let engine_db = Database::open(folder.engine_db(), Schema::Engine, options).await?;
         let registry_db = Database::open(folder.registry_db(), Schema::Registry, options).await?;
         let token_store = Arc::new(SqliteTokenStore::new(engine_db.clone()));
@@ -129,7 +128,8 @@ impl Wired {
         let reader =
             RepositoryReader::new(Arc::clone(&tools), config.steps.clone(), folder.repositories(), bounds);
         tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
-        tokio::spawn(sweep(registry.clone(), Arc::clone(&clock), background.clone()));
+        tokio::spawn(upkeep(registry.clone(), Arc::clone(&runs), Arc::clone(&clock), background.clone()));
+        let databases = [engine_db.clone(), registry_db];
         let factory = Factory::new(FactoryParts {
             sealer: Sealer::ensure(&folder)?,
             config,
@@ -144,8 +144,8 @@ impl Wired {
             engine,
             source: Arc::new(GitWorkflows::new(reader, background.clone())),
             metrics: Metrics::install(),
+            databases: databases.clone(),
         });
-        let databases = [engine_db, registry_db];
         Ok(Self { factory: Arc::new(factory), registry, folder, tools, lock, databases, background })
     }
 
@@ -172,7 +172,7 @@ impl Wired {
     }
 }
 
-/// The admin's token, known to the database by its hash.
+/// The admin's token, known to the database by its hash. Whatever stood in the file before opens nothing any more.
 async fn ensure_admin(
     folder: &DataFolder,
     tokens: &dyn TokenStore,
@@ -182,16 +182,13 @@ async fn ensure_admin(
     if token.fresh {
         tracing::info!(file = %folder.admin_token().display(), "the admin's token was made");
     }
-    if tokens.token(&token.hash()).await?.is_none() {
-        let row = engine_ports::Token {
-            hash: token.hash(),
-            user: "admin".to_owned(),
-            tenant: TenantName::default_tenant(),
-            created_at: clock.now(),
-        };
-        tokens.add_token(row).await?;
-    }
-    Ok(())
+    let row = engine_ports::Token {
+        hash: token.hash(),
+        user: "admin".to_owned(),
+        tenant: TenantName::default_tenant(),
+        created_at: clock.now(),
+    };
+    Ok(tokens.replace_tokens(row).await?)
 }
 
 async fn open_registry(
@@ -229,23 +226,6 @@ pub(crate) fn open_tools(
     };
     ShimRunner::open(config, limits)
         .map_err(|source| WireError::Io { action: "open the folder of shims", source })
-}
-
-/// Removes content that nobody needs, now and then.
-async fn sweep(registry: Registry, clock: Arc<dyn Clock>, stop: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-        match registry.sweep(clock.now(), GRACE).await {
-            Ok(swept) if swept.files > 0 => {
-                tracing::info!(files = swept.files, bytes = swept.bytes, "unused content was removed");
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "unused content could not be removed"),
-        }
-    }
 }
 
 /// A limit as a size in memory.

@@ -41,6 +41,16 @@ pub enum DataError {
         /// Its mode.
         mode: u32,
     },
+    /// A file or folder is open to other users, and cannot be closed.
+    #[error("{} is open to other users (mode {mode:o}) and cannot be closed: {source}; run `chmod go=` on it as its owner, or choose another folder with --data-dir", path.display())]
+    Open {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     NoRandomness(String),

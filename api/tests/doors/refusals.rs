@@ -98,3 +98,19 @@ async fn a_second_process_is_told_who_holds_the_folder() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("in use by `image-factory serve`") && text.contains(&server.url), "{text}");
 }
+
+#[tokio::test]
+async fn a_token_that_was_removed_from_the_folder_opens_nothing_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let old = server.token.clone();
+    std::fs::remove_file(folder.path().join("data/admin.token")).unwrap();
+    let server = server.restart();
+    assert_ne!(server.token, old);
+    for (token, status) in [(&old, 401), (&server.token, 200)] {
+        let asked = server.request("GET", "/api/v1/runs").bearer_auth(token).send().await.unwrap();
+        assert_eq!(asked.status(), status);
+        let asked = server.request("GET", "/v2/").basic_auth("admin", Some(token)).send().await.unwrap();
+        assert_eq!(asked.status(), status);
+    }
+}

@@ -17,7 +17,7 @@ pub(super) fn routes(state: &Arc<Factory>) -> Part {
     let ready = warp::path!("ready")
         .and(warp::get())
         .and(factory(state))
-        .map(|state: Arc<Factory>| ready::ready(&state));
+        .then(|state: Arc<Factory>| async move { ready::ready(&state).await });
     let metrics = warp::path!("metrics")
         .and(warp::get())
         .and(factory(state))

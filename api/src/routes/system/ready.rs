@@ -1,16 +1,64 @@
-//! `GET /ready`: the server takes work. 503 while it drains.
+//! `GET /ready`: the server takes work. 503 while it drains, and while a database takes no writes.
 
+use std::time::Duration;
+
+use migrations::Database;
 use serde_json::json;
 
 use crate::factory::Factory;
 use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Body};
 
-pub(super) fn ready(factory: &Factory) -> Body {
+/// Time for a write that changes nothing; whoever asks has little patience.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A server whose disk is nearly full starts nothing, but still takes requests and tells how runs do: it is ready,
+/// and says why dispatch is paused.
+pub(super) async fn ready(factory: &Factory) -> Body {
     if factory.is_draining() {
-        return reply::problem(
-            Problem::new(ProblemKind::Unavailable, "the server is shutting down").retry_after(10),
-        );
+        return refuse("the server is shutting down");
     }
-    reply::ok(&json!({ "status": "ready" }))
+    for database in &factory.databases {
+        if let Err(reason) = takes_writes(database).await {
+            return refuse(reason);
+        }
+    }
+    match factory.engine.status().slots.paused {
+        None => reply::ok(&json!({ "status": "ready" })),
+        Some(reason) => reply::ok(&json!({ "status": "ready", "paused": reason })),
+    }
+}
+
+fn refuse(reason: &str) -> Body {
+    reply::problem(Problem::new(ProblemKind::Unavailable, reason).retry_after(10))
+}
+
+/// Goes through the database's writer without changing anything. The cause goes to the log: anybody may ask.
+async fn takes_writes(database: &Database) -> Result<(), &'static str> {
+    let nothing = database.write(|_| Box::pin(async { Ok::<(), migrations::Error>(()) }));
+    match tokio::time::timeout(PATIENCE, nothing).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "a database takes no writes");
+            Err("a database takes no writes; the server's log says why")
+        }
+        Err(_) => Err("a database does not answer in time"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use migrations::{Options, Schema};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_takes_no_writes_is_not_ready() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.db");
+        let database = Database::open(path, Schema::Engine, Options::default()).await.unwrap();
+        assert_eq!(takes_writes(&database).await, Ok(()));
+        database.close().await;
+        assert!(takes_writes(&database).await.is_err_and(|reason| reason.contains("takes no writes")));
+    }
 }
