@@ -156,6 +156,12 @@ const ROWS: &[Setting] = &[
     row("steps.mirrors.registries", Kind::Map, None, "Image registries: host as written = host to use."),
     row("steps.mirrors.git", Kind::Map, None, "Git hosts: URL prefix as written = URL prefix to use."),
     row("steps.git_roots", Kind::Paths, None, "Folders below which `file://` repositories may lie."),
+    row(
+        "steps.git_known_hosts",
+        Kind::Path,
+        None,
+        "Keys of ssh hosts in OpenSSH's `known_hosts` form; others are refused. Default: `/etc/ssh/ssh_known_hosts`.",
+    ),
 ];
 
 /// All settings, in the order of the reference.

@@ -39,6 +39,7 @@ pub struct StepSettings {
     pub mirrors: MirrorMap,
     /// Folders below which `file://` repositories may lie.
     pub git_roots: Vec<PathBuf>,
-    /// Keys of SSH hosts, in OpenSSH's `known_hosts` form. Unset: the first key that a host shows is taken.
+    /// Keys of SSH hosts, in OpenSSH's `known_hosts` form. Unset: the worker's
+    /// `/etc/ssh/ssh_known_hosts`. A host that is not there is refused.
     pub git_known_hosts: Option<PathBuf>,
 }

@@ -13,6 +13,9 @@ use steps_kit::{io_failed, mask};
 
 use super::location::{Location, Transport};
 
+/// Where a system keeps the keys of hosts that all its users know.
+const SYSTEM_KNOWN_HOSTS: &str = "/etc/ssh/ssh_known_hosts";
+
 /// The user that hosts expect beside a token.
 const TOKEN_USER: &str = "x-access-token";
 
@@ -67,8 +70,7 @@ fn basic(
 
 /// The way to run ssh: nobody is asked, no configuration of the host's holds, one key at most.
 ///
-/// Host keys are checked against the operator's file where there is one. Without it the first key that a host
-/// shows is taken, since each attempt starts with nothing known.
+/// Hosts are known by the operator's file, else by the worker's own; one that is in neither is not trusted.
 fn ssh(
     key: Option<&str>,
     settings: &StepSettings,
@@ -80,12 +82,8 @@ fn ssh(
     option("IdentityAgent=none".to_owned());
     option("IdentitiesOnly=yes".to_owned());
     option("ConnectTimeout=30".to_owned());
-    let (check, known) = match &settings.git_known_hosts {
-        Some(file) => ("yes", file.clone()),
-        None => ("accept-new", scratch.join("known_hosts")),
-    };
-    option(format!("StrictHostKeyChecking={check}"));
-    option(format!("UserKnownHostsFile={}", quoted_path(&known)?));
+    option("StrictHostKeyChecking=yes".to_owned());
+    option(format!("UserKnownHostsFile={}", quoted_path(known_hosts(settings))?));
     option("GlobalKnownHostsFile=/dev/null".to_owned());
     if let Some(key) = key {
         let file = scratch.join("key");
@@ -97,6 +95,11 @@ fn ssh(
         ("GIT_SSH_COMMAND".to_owned(), command.into()),
         ("GIT_SSH_VARIANT".to_owned(), "ssh".into()),
     ]))
+}
+
+/// The file with the keys of ssh hosts.
+pub(crate) fn known_hosts(settings: &StepSettings) -> &Path {
+    settings.git_known_hosts.as_deref().unwrap_or(Path::new(SYSTEM_KNOWN_HOSTS))
 }
 
 /// A path that survives the shell's quotes and ssh's own splitting.
@@ -165,7 +168,9 @@ mod tests {
         let env = of("git@host:a/b", KEY, &settings, scratch.path(), &log).unwrap();
         let command = env["GIT_SSH_COMMAND"].to_str().unwrap().to_owned();
         assert!(
-            command.contains("StrictHostKeyChecking=accept-new") && !command.contains("c2Vj"),
+            command.contains("StrictHostKeyChecking=yes")
+                && command.contains("UserKnownHostsFile=/etc/ssh/ssh_known_hosts")
+                && !command.contains("c2Vj"),
             "{command}"
         );
         let key = std::fs::metadata(scratch.path().join("key")).unwrap();

@@ -10,7 +10,7 @@ use steps_kit::{Tools, always_permanent, environment, io_failed};
 use vocab::ErrorClass;
 
 use super::classify::{classify, refuses_ids};
-use super::credentials::credentials;
+use super::credentials::{credentials, known_hosts};
 use super::location::{Location, Transport, locate};
 use super::reference::{patterns, pick};
 
@@ -61,6 +61,7 @@ pub(crate) struct Git<'a> {
     scratch: PathBuf,
     location: Location,
     env: BTreeMap<String, OsString>,
+    known_hosts: PathBuf,
     timeout: Option<Duration>,
 }
 
@@ -86,7 +87,8 @@ impl<'a> Git<'a> {
         set("GIT_TERMINAL_PROMPT", "0".into());
         set("GIT_NO_REPLACE_OBJECTS", "1".into());
         set("GIT_LFS_SKIP_SMUDGE", "1".into());
-        Ok(Self { tools, scratch: scratch.to_owned(), location, env, timeout: None })
+        let known_hosts = known_hosts(settings).to_owned();
+        Ok(Self { tools, scratch: scratch.to_owned(), location, env, known_hosts, timeout: None })
     }
 
     /// Gives each command this much time.
@@ -198,6 +200,11 @@ impl<'a> Git<'a> {
         let said = exit.stderr_tail.trim();
         let error = ActionError::new(class, format!("git failed for {}: {said}", self.location.url));
         match (class, self.location.transport) {
+            (_, Transport::Ssh) if said.contains("Host key verification failed") => error.help(format!(
+                "nobody vouches for this host: add its key to {} on the worker, or name a file that holds it as \
+                 `steps.git_known_hosts`",
+                self.known_hosts.display()
+            )),
             (ErrorClass::Auth, Transport::Ssh) => {
                 error.help("give a private key that the host knows as `credentials`")
             }
