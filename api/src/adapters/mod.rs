@@ -10,4 +10,4 @@ pub(crate) use access::RegistryAccess;
 pub(crate) use artifacts::RegistryArtifacts;
 pub(crate) use git_workflows::GitWorkflows;
 pub(crate) use images::RegistryImages;
-pub(crate) use secrets::FileSecrets;
+pub(crate) use secrets::{FileSecrets, is_secret_name};

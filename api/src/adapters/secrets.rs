@@ -23,16 +23,17 @@ impl SecretStore for FileSecrets {
     async fn get(&self, tenant: &TenantName, secret: &SecretRef) -> Result<SecretText, SecretError> {
         let name = secret.0.as_str();
         // A name that could leave the folder names no secret.
-        if !is_name(name) {
+        if !is_secret_name(name) {
             return Err(SecretError::Missing(name.chars().take(80).collect()));
         }
         let path = self.0.join(tenant.as_str()).join(name);
+        let missing = SecretError::NoFile { name: name.to_owned(), path: path.clone() };
         let read = tokio::task::spawn_blocking(move || read_private(&path));
         let content = read
             .await
             .map_err(|error| SecretError::Store(error.to_string()))?
             .map_err(|error| SecretError::Store(error.to_string()))?
-            .ok_or_else(|| SecretError::Missing(name.to_owned()))?;
+            .ok_or(missing)?;
         let text = std::str::from_utf8(&content)
             .map_err(|_| SecretError::Store(format!("the secret `{name}` is not UTF-8 text")))?;
         // An editor ends a file with a line break that nobody means.
@@ -40,7 +41,8 @@ impl SecretStore for FileSecrets {
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a secret can have that name: one that could leave the folder is none.
+pub(crate) fn is_secret_name(name: &str) -> bool {
     (1..=128).contains(&name.len())
         && !name.starts_with('.')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
@@ -66,9 +68,10 @@ mod tests {
         assert!(matches!(get("default", "deploy").await, Err(SecretError::Store(_))));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(get("default", "deploy").await.unwrap().expose(), "word");
-        for (tenant, name) in
-            [("other", "deploy"), ("default", "../default/deploy"), ("default", "."), ("default", "")]
-        {
+        let looked_for = folder.path().join("other/deploy").display().to_string();
+        let error = get("other", "deploy").await.unwrap_err().to_string();
+        assert!(error.contains(&looked_for), "{error}");
+        for (tenant, name) in [("default", "../default/deploy"), ("default", "."), ("default", "")] {
             assert!(matches!(get(tenant, name).await, Err(SecretError::Missing(_))), "{tenant} {name}");
         }
     }

@@ -1,6 +1,7 @@
 //! Secrets by name. They never become values, events, logs or arguments.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use vocab::{SecretRef, TenantName};
@@ -33,6 +34,14 @@ pub enum SecretError {
     /// There is none of that name for this tenant.
     #[error("there is no secret `{0}`")]
     Missing(String),
+    /// There is none, and this is the file that would hold it.
+    #[error("there is no secret `{name}`: the file {} is missing", path.display())]
+    NoFile {
+        /// The secret's name.
+        name: String,
+        /// Where it is looked for.
+        path: PathBuf,
+    },
     /// The store failed.
     #[error("the secret store failed: {0}")]
     Store(String),

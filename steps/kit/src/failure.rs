@@ -82,9 +82,15 @@ impl Failure for RepositoryError {
 impl Failure for SecretError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Missing(_) => ErrorClass::Permanent,
+            Self::Missing(_) | Self::NoFile { .. } => ErrorClass::Permanent,
             Self::Store(_) => ErrorClass::Transient,
         }
+    }
+
+    fn help(&self) -> Option<String> {
+        matches!(self, Self::NoFile { .. }).then(|| {
+            "have the operator put it there, readable by the factory's user alone (mode 0600)".to_owned()
+        })
     }
 }
 
