@@ -81,7 +81,7 @@ CREATE TABLE projects (
     url TEXT NOT NULL,
     trust_host BIGINT NOT NULL,
     sealed_secret BLOB NOT NULL,
-    created_ms BIGINT NOT NULL,
+    created_ms BIGINT NOT NULL, credentials_secret TEXT,
     UNIQUE (tenant, name)
 );
 CREATE TABLE runs (

@@ -1,12 +1,12 @@
 //! Workflows out of Git repositories.
 
 use async_trait::async_trait;
-use engine_ports::{ActionError, Project};
+use engine_ports::ActionError;
 use steps_source::reading::{RepositoryReader, Source};
 use tokio_util::sync::CancellationToken;
 use vocab::ErrorClass;
 
-use crate::trigger::{Found, ReadError, WorkflowFile, WorkflowSource};
+use crate::trigger::{Found, Opened, ReadError, WorkflowFile, WorkflowSource};
 
 /// Where a repository keeps its workflows.
 const FOLDER: &str = ".image-factory";
@@ -25,12 +25,12 @@ impl GitWorkflows {
     }
 }
 
-fn source(project: &Project, git_ref: Option<&str>) -> Source {
+fn source(repository: &Opened<'_>, git_ref: Option<&str>) -> Source {
     Source {
-        key: project.id.to_string(),
-        url: project.url.clone(),
+        key: repository.project.id.to_string(),
+        url: repository.project.url.clone(),
         git_ref: git_ref.map(str::to_owned),
-        credentials: None,
+        credentials: repository.credentials.clone(),
     }
 }
 
@@ -44,11 +44,11 @@ fn refused(error: ActionError) -> ReadError {
 impl WorkflowSource for GitWorkflows {
     async fn workflows(
         &self,
-        project: &Project,
+        repository: &Opened<'_>,
         commit: &str,
         git_ref: Option<&str>,
     ) -> Result<Vec<WorkflowFile>, ReadError> {
-        let source = source(project, git_ref);
+        let source = source(repository, git_ref);
         let files = self.reader.read_files(&source, commit, FOLDER, SUFFIXES, &self.stop).await;
         let files = files.map_err(refused)?;
         Ok(files.into_iter().map(|file| WorkflowFile { path: file.path, text: file.bytes }).collect())
@@ -56,22 +56,23 @@ impl WorkflowSource for GitWorkflows {
 
     async fn changed(
         &self,
-        project: &Project,
+        repository: &Opened<'_>,
         before: &str,
         after: &str,
         git_ref: &str,
     ) -> Result<Option<Vec<String>>, ReadError> {
-        let source = source(project, Some(git_ref));
+        let source = source(repository, Some(git_ref));
         self.reader.changed_paths(&source, before, after, &self.stop).await.map_err(refused)
     }
 
-    async fn resolve(&self, project: &Project, git_ref: Option<&str>) -> Result<Found, ReadError> {
+    async fn resolve(&self, repository: &Opened<'_>, git_ref: Option<&str>) -> Result<Found, ReadError> {
         let name = git_ref.unwrap_or("HEAD");
         let is_commit = matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_commit {
             return Ok(Found { commit: name.to_ascii_lowercase(), git_ref: None });
         }
-        let commit = self.reader.resolve(&source(project, None), name, &self.stop).await.map_err(refused)?;
+        let commit =
+            self.reader.resolve(&source(repository, None), name, &self.stop).await.map_err(refused)?;
         let full = name.starts_with("refs/").then(|| name.to_owned());
         Ok(Found { commit, git_ref: full })
     }

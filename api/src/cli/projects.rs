@@ -34,6 +34,9 @@ enum Command {
         /// File with the webhook's secret [default: one is made and shown once]
         #[arg(long, value_name = "FILE")]
         webhook_secret_file: Option<std::path::PathBuf>,
+        /// Name of the secret that opens the repository
+        #[arg(long, value_name = "NAME")]
+        credentials_secret: Option<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -78,6 +81,12 @@ enum Command {
         /// Make a new secret for the webhook and show it
         #[arg(long)]
         renew_webhook_secret: bool,
+        /// Name of the secret that opens the repository from now on
+        #[arg(long, value_name = "NAME", conflicts_with = "no_credentials")]
+        credentials_secret: Option<String>,
+        /// Open the repository without a secret from now on
+        #[arg(long)]
+        no_credentials: bool,
         #[command(flatten)]
         common: Common,
     },
@@ -94,9 +103,10 @@ struct Common {
 
 pub(super) async fn projects(command: Projects, setup: &Setup) -> Result<(), Failure> {
     match command.command {
-        Command::Add { name, url, trust, webhook_secret_file, common } => {
+        Command::Add { name, url, trust, webhook_secret_file, credentials_secret, common } => {
             let secret = webhook_secret_file.map(|path| read_secret(&path)).transpose()?;
-            let body = NewProject { name, url, webhook_secret: secret, trust_host: trust.is_some() };
+            let trust_host = trust.is_some();
+            let body = NewProject { name, url, webhook_secret: secret, trust_host, credentials_secret };
             let server = Server::find(&common.server, setup)?;
             let project = server.send(Method::POST, "/api/v1/projects", &body).await?;
             show(&project, &common, setup);
@@ -112,9 +122,26 @@ pub(super) async fn projects(command: Projects, setup: &Setup) -> Result<(), Fai
                 .await?;
             setup.ui.note(format!("removed {name}"));
         }
-        Command::Update { name, url, trust, distrust, renew_webhook_secret, common } => {
+        Command::Update {
+            name,
+            url,
+            trust,
+            distrust,
+            renew_webhook_secret,
+            credentials_secret,
+            no_credentials,
+            common,
+        } => {
             let trust_host = if distrust { Some(false) } else { trust.map(|_| true) };
-            let body = ProjectChange { url, webhook_secret: None, renew_webhook_secret, trust_host };
+            let webhook_secret = None;
+            let body = ProjectChange {
+                url,
+                webhook_secret,
+                renew_webhook_secret,
+                trust_host,
+                credentials_secret,
+                no_credentials,
+            };
             let server = Server::find(&common.server, setup)?;
             let path = format!("/api/v1/projects/{}", escape(&name));
             show(&server.send(Method::PATCH, &path, &body).await?, &common, setup);
@@ -156,6 +183,9 @@ fn show(project: &ProjectView, common: &Common, setup: &Setup) {
     ui.line(ui.paint(Tone::Strong, &project.name));
     ui.line(format!("  repository  {}", project.url));
     ui.line(format!("  trust       {}", if project.trust_host { "host" } else { "none" }));
+    if let Some(name) = &project.credentials_secret {
+        ui.line(format!("  opened by   secret {name}"));
+    }
     ui.line(format!("  webhook     {}", project.webhook_url));
     if let Some(secret) = &project.webhook_secret {
         ui.line(format!("  secret      {secret}"));

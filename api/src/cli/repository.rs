@@ -44,7 +44,13 @@ impl Repository {
         let changed = self.ask(tools, folder, &["status", "--porcelain", "--untracked-files=no"]).await;
         let beside = if changed.is_some() { "; uncommitted changes are not part of it" } else { "" };
         ui.note(format!("source: commit {} of {top}{beside}", &commit[..commit.len().min(12)]));
-        Some(RunSource { project: self.name(), url: format!("file://{top}"), commit, git_ref })
+        Some(RunSource {
+            project: self.name(),
+            url: format!("file://{top}"),
+            commit,
+            git_ref,
+            credentials: None,
+        })
     }
 
     /// The first line that Git answers, if it does.

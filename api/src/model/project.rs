@@ -14,6 +14,9 @@ pub(crate) struct ProjectView {
     pub(crate) url: String,
     /// Whether the operator trusts it with the host.
     pub(crate) trust_host: bool,
+    /// Name of the secret that opens its repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials_secret: Option<String>,
     /// Where its Git host delivers pushes.
     pub(crate) webhook_url: String,
     /// The secret to give to the Git host; only in the answer that made it.
@@ -31,6 +34,7 @@ impl ProjectView {
             name: project.name.to_string(),
             url: project.url.clone(),
             trust_host: project.trust_host,
+            credentials_secret: project.credentials_secret.as_ref().map(|secret| secret.0.clone()),
             webhook_url: format!("{base}/api/v1/webhooks/{}/{}", project.tenant, project.name),
             webhook_secret: None,
             created_at: project.created_at.to_string(),
@@ -61,6 +65,9 @@ pub(crate) struct NewProject {
     /// Whether its workflows may run on the host.
     #[serde(default)]
     pub(crate) trust_host: bool,
+    /// Name of the secret that opens its repository: a token for https, a private key for ssh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials_secret: Option<String>,
 }
 
 /// Changes a project; what is left out stays.
@@ -79,4 +86,10 @@ pub(crate) struct ProjectChange {
     /// Whether its workflows may run on the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trust_host: Option<bool>,
+    /// Name of the secret that opens its repository from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credentials_secret: Option<String>,
+    /// Its repository opens without a secret from now on.
+    #[serde(default)]
+    pub(crate) no_credentials: bool,
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_ports::{DeliveryOutcome, NewDelivery, Project, RunSource, StoreError};
+use engine_ports::{DeliveryOutcome, NewDelivery, Project, StoreError};
 use serde_json::Value as Json;
 use vocab::{Inputs, Name};
 use warp::http::StatusCode;
 
-use super::source::{ReadError, WorkflowFile};
+use super::source::{Opened, ReadError, WorkflowFile, run_source};
 use super::{Claim, Push};
 use crate::factory::{Factory, NewStart};
 use crate::model::{Refused, Skipped, Started, TriggerAnswer};
@@ -153,12 +153,7 @@ async fn act(
             answer.skipped.push(Skipped { file: file.path, reason });
             continue;
         }
-        let source = RunSource {
-            project: project.name.clone(),
-            url: project.url.clone(),
-            commit: commit.clone(),
-            git_ref: Some(push.git_ref.clone()),
-        };
+        let source = run_source(project, commit.clone(), Some(push.git_ref.clone()));
         let name = workflow.name.to_string();
         let start = NewStart::push(workflow, &push.actor)
             .of_project(project, source)
@@ -205,7 +200,11 @@ async fn changed_paths(
     commit: &str,
 ) -> Option<Vec<String>> {
     let before = push.before.as_deref()?;
-    match factory.source.changed(project, before, commit, &push.git_ref).await {
+    let changed = async {
+        let opened = Opened::new(project, factory.engine.secrets()).await?;
+        factory.source.changed(&opened, before, commit, &push.git_ref).await
+    };
+    match changed.await {
         Ok(paths) => paths,
         Err(error) => {
             tracing::warn!(project = %project.name, %error, "what a push changed is not known; it counts as everything");
@@ -238,7 +237,11 @@ async fn read(
 ) -> Result<Vec<WorkflowFile>, Failed> {
     let mut pause = PAUSE;
     for attempt in 1.. {
-        match factory.source.workflows(project, commit, Some(git_ref)).await {
+        let read = async {
+            let opened = Opened::new(project, factory.engine.secrets()).await?;
+            factory.source.workflows(&opened, commit, Some(git_ref)).await
+        };
+        match read.await {
             Ok(files) => return Ok(files),
             Err(ReadError { transient: true, message }) if attempt < TRIES => {
                 tracing::warn!(project = %project.name, message, "the repository cannot be read; another try follows");

@@ -2,7 +2,7 @@
 
 use engine_ports::{Project, RunSource};
 
-use super::source::Found;
+use super::source::{Found, Opened, run_source};
 use crate::factory::Factory;
 use crate::problem::{Problem, ProblemKind};
 
@@ -22,8 +22,9 @@ pub(crate) async fn find(
     git_ref: Option<&str>,
 ) -> Result<Chosen, Problem> {
     let unreadable = |error: super::ReadError| Problem::new(ProblemKind::BadGateway, error.message);
-    let Found { commit, git_ref } = factory.source.resolve(project, git_ref).await.map_err(unreadable)?;
-    let files = factory.source.workflows(project, &commit, git_ref.as_deref()).await.map_err(unreadable)?;
+    let opened = Opened::new(project, factory.engine.secrets()).await.map_err(unreadable)?;
+    let Found { commit, git_ref } = factory.source.resolve(&opened, git_ref).await.map_err(unreadable)?;
+    let files = factory.source.workflows(&opened, &commit, git_ref.as_deref()).await.map_err(unreadable)?;
     let mut names = Vec::new();
     let mut broken = Vec::new();
     let mut found = Vec::new();
@@ -60,6 +61,5 @@ pub(crate) async fn find(
         let text = format!("the workflow `{}` has no `on.manual`", workflow.name);
         return Err(Problem::new(ProblemKind::Invalid, text).help("add `manual: {}` under `on`"));
     }
-    let source = RunSource { project: project.name.clone(), url: project.url.clone(), commit, git_ref };
-    Ok(Chosen { workflow, source })
+    Ok(Chosen { workflow, source: run_source(project, commit, git_ref) })
 }

@@ -1,7 +1,7 @@
 //! Reading workflows out of a project's repository.
 
 use async_trait::async_trait;
-use engine_ports::Project;
+use engine_ports::{Project, RunSource, SecretError, SecretStore, SecretText};
 
 /// A workflow's file at a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,13 +31,52 @@ pub(crate) struct ReadError {
     pub(crate) transient: bool,
 }
 
+/// A project's repository with what opens it.
+pub(crate) struct Opened<'a> {
+    /// The project.
+    pub(crate) project: &'a Project,
+    /// The secret that it names.
+    pub(crate) credentials: Option<SecretText>,
+}
+
+impl<'a> Opened<'a> {
+    /// The repository with the secret that the project names, if it names one.
+    pub(crate) async fn new(project: &'a Project, secrets: &dyn SecretStore) -> Result<Self, ReadError> {
+        let credentials = match &project.credentials_secret {
+            Some(name) => Some(secrets.get(&project.tenant, name).await?),
+            None => None,
+        };
+        Ok(Self { project, credentials })
+    }
+}
+
+impl From<SecretError> for ReadError {
+    fn from(error: SecretError) -> Self {
+        Self {
+            message: format!("the credentials of the repository cannot be had: {error}"),
+            transient: matches!(error, SecretError::Store(_)),
+        }
+    }
+}
+
+/// What a run of a project is told of where it comes from.
+pub(crate) fn run_source(project: &Project, commit: String, git_ref: Option<String>) -> RunSource {
+    RunSource {
+        project: project.name.clone(),
+        url: project.url.clone(),
+        commit,
+        git_ref,
+        credentials: project.credentials_secret.clone(),
+    }
+}
+
 /// Where workflows come from.
 #[async_trait]
 pub(crate) trait WorkflowSource: Send + Sync {
     /// The workflows in `.image-factory/` at a commit.
     async fn workflows(
         &self,
-        project: &Project,
+        repository: &Opened<'_>,
         commit: &str,
         git_ref: Option<&str>,
     ) -> Result<Vec<WorkflowFile>, ReadError>;
@@ -45,12 +84,12 @@ pub(crate) trait WorkflowSource: Send + Sync {
     /// The paths that differ between two commits; `None` where that cannot be told.
     async fn changed(
         &self,
-        project: &Project,
+        repository: &Opened<'_>,
         before: &str,
         after: &str,
         git_ref: &str,
     ) -> Result<Option<Vec<String>>, ReadError>;
 
     /// The commit that a ref (or `HEAD`, when none is given) names; a full commit names itself.
-    async fn resolve(&self, project: &Project, git_ref: Option<&str>) -> Result<Found, ReadError>;
+    async fn resolve(&self, repository: &Opened<'_>, git_ref: Option<&str>) -> Result<Found, ReadError>;
 }

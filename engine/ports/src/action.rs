@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
-use vocab::{ActionManifest, Clock, ErrorClass, Inputs, Limits, Name, Outputs, RunId, StepPath, TenantName};
+use vocab::{
+    ActionManifest, Clock, ErrorClass, Inputs, Limits, Name, Outputs, RunId, SecretRef, StepPath, TenantName,
+};
 
 use crate::{
     ArtifactStore, Begun, EffectGuard, EffectJournal, EffectRecord, HoldOwner, ImageStore, JournalError,
@@ -79,6 +81,9 @@ pub struct RunSource {
     pub commit: String,
     /// The ref that was pushed, such as `refs/heads/main`.
     pub git_ref: Option<String>,
+    /// Name of the tenant's secret that opens the repository at `url`, and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<SecretRef>,
 }
 
 /// What the factory lends to actions.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use vocab::{Name, ProjectId, TenantName, Timestamp};
+use vocab::{Name, ProjectId, SecretRef, TenantName, Timestamp};
 
 use crate::{Page, StoreError};
 
@@ -18,6 +18,9 @@ pub struct Project {
     pub name: Name,
     /// URL of the Git repository, without credentials.
     pub url: String,
+    /// The tenant's secret that opens the repository: a token for https, a private key for ssh.
+    #[serde(default)]
+    pub credentials_secret: Option<SecretRef>,
     /// Whether the operator trusts it with the host.
     pub trust_host: bool,
     /// The web hook's secret, sealed: only the door that checks signatures can open it.

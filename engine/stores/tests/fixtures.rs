@@ -18,8 +18,8 @@ use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
 use migrations::{Database, Options, Schema};
 use serde_json::{Value as Json, json};
 use vocab::{
-    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, ProjectId, RunId, RunStatus, SeededIds,
-    StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
+    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, ProjectId, RunId, RunStatus, SecretRef,
+    SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
 };
 
 fn folder() -> PathBuf {
@@ -44,6 +44,7 @@ async fn record(database: &Database) {
         tenant: tenant.clone(),
         name: "golden-debian".parse().unwrap(),
         url: "https://git.example/golden-debian.git".to_owned(),
+        credentials_secret: Some(SecretRef("git-token".to_owned())),
         trust_host: true,
         sealed_secret: vec![1, 2, 3],
         created_at: at(0),

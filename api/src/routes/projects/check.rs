@@ -1,7 +1,9 @@
 //! What a project's settings must be like.
 
 use engine_ports::StepSettings;
+use vocab::SecretRef;
 
+use crate::adapters::is_secret_name;
 use crate::problem::{Problem, ProblemKind};
 
 /// Shorter secrets can be guessed.
@@ -27,6 +29,15 @@ pub(super) fn url(text: &str, settings: &StepSettings) -> Result<String, Problem
             })
         }
     }
+}
+
+/// The name of a secret for the repository. Whether there is one shows when it is used: it may come later.
+pub(super) fn credentials(name: String) -> Result<SecretRef, Problem> {
+    if is_secret_name(&name) {
+        return Ok(SecretRef(name));
+    }
+    let rule = "a secret's name has 1 to 128 letters, digits, `_`, `.` and `-`, and begins with no `.`";
+    Err(Problem::new(ProblemKind::Invalid, rule).help("give the name of the secret, never the secret itself"))
 }
 
 /// A webhook's secret.
@@ -56,6 +67,14 @@ mod tests {
             "https://host/a\nb",
         ] {
             assert!(take(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_of_credentials_cannot_leave_the_folder_of_secrets() {
+        assert_eq!(credentials("git-token".to_owned()).unwrap(), SecretRef("git-token".to_owned()));
+        for bad in ["", "../default/token", ".token", "a b"] {
+            assert!(credentials(bad.to_owned()).is_err(), "{bad}");
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) async fn create(factory: &Factory, caller: &Caller, body: NewProject)
         tenant: caller.tenant.clone(),
         name,
         url,
+        credentials_secret: body.credentials_secret.map(check::credentials).transpose()?,
         trust_host: body.trust_host,
         sealed_secret: sealed.map_err(|error| Problem::internal(&error.to_string()))?,
         created_at: factory.clock.now(),

@@ -21,6 +21,15 @@ pub(super) async fn update(
     if let Some(trust_host) = change.trust_host {
         project.trust_host = trust_host;
     }
+    match (change.credentials_secret, change.no_credentials) {
+        (Some(_), true) => {
+            let text = "`credentials_secret` and `no_credentials` exclude each other";
+            return Err(Problem::new(ProblemKind::Invalid, text));
+        }
+        (Some(name), false) => project.credentials_secret = Some(check::credentials(name)?),
+        (None, true) => project.credentials_secret = None,
+        (None, false) => {}
+    }
     let (secret, made) = match (change.webhook_secret, change.renew_webhook_secret) {
         (Some(_), true) => {
             let text = "`webhook_secret` and `renew_webhook_secret` exclude each other";

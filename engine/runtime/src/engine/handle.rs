@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine_core::plan::Plan;
 use engine_core::run::{RunCreated, RunLimits};
-use engine_ports::{Progress, RunRow, StoreError};
+use engine_ports::{Progress, RunRow, SecretStore, StoreError};
 use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, oneshot};
 use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName};
@@ -65,6 +65,11 @@ impl Engine {
         let plan = Plan::of(&workflow, self.shared.actions.catalogue())?;
         let trigger = driver::trigger(&trigger, source.as_ref(), trust_host);
         self.create(NewRun { tenant, project, plan, inputs, trigger, origin }).await
+    }
+
+    /// The secrets that steps are given by name.
+    pub fn secrets(&self) -> &dyn SecretStore {
+        self.shared.services.secrets.as_ref()
     }
 
     /// Starts a new run with the plan, the inputs and the trigger of an earlier one.

@@ -1,7 +1,7 @@
 //! Rows of projects.
 
 use engine_ports::{Page, Project, StoreError};
-use vocab::{Name, ProjectId, TenantName};
+use vocab::{Name, ProjectId, SecretRef, TenantName};
 
 use super::cells::Table;
 use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
@@ -11,15 +11,17 @@ const TABLE: Table = Table { name: "projects", key: &["project"] };
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT project, tenant, name, url, trust_host, sealed_secret, created_ms FROM projects WHERE ",
+            "SELECT project, tenant, name, url, trust_host, sealed_secret, created_ms, credentials_secret FROM projects WHERE ",
             $rest
         )
     };
 }
 
-const INSERT: &str = "INSERT INTO projects (project, tenant, name, url, trust_host, sealed_secret, created_ms) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-pub(super) const UPDATE: &str = "UPDATE projects SET name = $3, url = $4, trust_host = $5, sealed_secret = $6 \
+const INSERT: &str = "INSERT INTO projects \
+     (project, tenant, name, url, trust_host, sealed_secret, credentials_secret, created_ms) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+pub(super) const UPDATE: &str = "UPDATE projects SET name = $3, url = $4, trust_host = $5, sealed_secret = $6, \
+     credentials_secret = $7 \
      WHERE project = $1 AND tenant = $2";
 pub(super) const DELETE: &str = "DELETE FROM projects WHERE tenant = $1 AND name = $2 RETURNING project";
 pub(super) const BY_NAME: &str = select!("tenant = $1 AND name = $2");
@@ -36,6 +38,7 @@ pub(super) async fn insert(connection: &mut Connection, project: &Project) -> Re
         .bind(&project.url)
         .bind(i64::from(project.trust_host))
         .bind(&project.sealed_secret)
+        .bind(project.credentials_secret.as_ref().map(|secret| secret.0.as_str()))
         .bind(project.created_at.as_millis())
         .execute(connection)
         .await
@@ -52,6 +55,7 @@ pub(super) async fn update(connection: &mut Connection, project: &Project) -> Re
         .bind(&project.url)
         .bind(i64::from(project.trust_host))
         .bind(&project.sealed_secret)
+        .bind(project.credentials_secret.as_ref().map(|secret| secret.0.as_str()))
         .execute(connection)
         .await
         .map_err(|error| taken(error, project))?;
@@ -131,6 +135,7 @@ fn read(row: &Row) -> Result<Project, StoreError> {
         tenant: cells.parse("tenant")?,
         name: cells.parse("name")?,
         url: cells.get("url")?,
+        credentials_secret: cells.get::<Option<String>>("credentials_secret")?.map(SecretRef),
         trust_host: cells.flag("trust_host")?,
         sealed_secret: cells.get("sealed_secret")?,
         created_at: cells.time("created_ms")?,

@@ -32,6 +32,7 @@ pub(crate) async fn a_projects_settings_are_replaced(stores: &Stores) {
     let changed = Project {
         name: name("debian-golden"),
         url: "file:///srv/debian.git".to_owned(),
+        credentials_secret: None,
         trust_host: false,
         sealed_secret: Vec::new(),
         created_at: at(99),

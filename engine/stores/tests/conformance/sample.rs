@@ -10,7 +10,7 @@ use engine_ports::{
 use serde_json::json;
 use vocab::{
     ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, IdSource, Name, ProjectId, RunId,
-    RunStatus, SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
+    RunStatus, SecretRef, SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
 };
 
 /// Ids 1, 2, 3 …, each later than the one before.
@@ -46,6 +46,7 @@ impl Sample {
             tenant: tenant.clone(),
             name: name(text),
             url: format!("https://git.example/{text}.git"),
+            credentials_secret: Some(SecretRef("token".to_owned())),
             trust_host: true,
             sealed_secret: vec![0, 1, 255],
             created_at: at(7),

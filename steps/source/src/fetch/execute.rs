@@ -62,7 +62,7 @@ async fn open<'a>(
     scratch: &Path,
 ) -> Result<Git<'a>, ActionError> {
     let secret: Option<SecretText> = match &request.credentials {
-        Some(secret) => Some(ctx.services.secrets.get(&ctx.tenant, secret.name()).await.map_err(fail)?),
+        Some(secret) => Some(ctx.services.secrets.get(&ctx.tenant, secret).await.map_err(fail)?),
         None => None,
     };
     Git::open(Tools::of(ctx, manifest), &ctx.services.settings, scratch, &request.url, secret.as_ref()).await

@@ -3,7 +3,7 @@
 use engine_ports::{ActionError, StepContext};
 use serde::Deserialize;
 use steps_kit::field::Secret;
-use vocab::Inputs;
+use vocab::{Inputs, SecretRef};
 
 use crate::git::{check_commit, check_ref};
 
@@ -27,7 +27,7 @@ pub(super) struct Request {
     pub(super) at: At,
     /// Relative, without `.` and `..`; empty for the whole repository.
     pub(super) path: String,
-    pub(super) credentials: Option<Secret>,
+    pub(super) credentials: Option<SecretRef>,
     pub(super) timestamp: i64,
 }
 
@@ -62,13 +62,10 @@ pub(super) fn read(ctx: &StepContext, inputs: Inputs) -> Result<Request, ActionE
         }
         (None, None, None) => At::Ref("HEAD".to_owned()),
     };
-    Ok(Request {
-        url,
-        at,
-        path: clean(&given.path)?,
-        credentials: given.credentials,
-        timestamp: given.timestamp,
-    })
+    // The project's own open its own repository alone.
+    let credentials = given.credentials.map(|secret| secret.name().clone());
+    let credentials = credentials.or_else(|| own.and_then(|own| own.credentials.clone()));
+    Ok(Request { url, at, path: clean(&given.path)?, credentials, timestamp: given.timestamp })
 }
 
 /// A path inside the repository in its one form.
@@ -94,16 +91,21 @@ mod tests {
     use crate::fetch::GitFetch;
 
     fn at(own: bool, given: Inputs) -> Result<At, ActionError> {
+        request(own, given).map(|request| request.at)
+    }
+
+    fn request(own: bool, given: Inputs) -> Result<Request, ActionError> {
         let mut harness = Harness::new();
         harness.source = own.then(|| RunSource {
             project: "golden".parse().unwrap(),
             url: "https://host/golden".to_owned(),
             commit: "a".repeat(40),
             git_ref: Some("refs/heads/main".to_owned()),
+            credentials: Some(SecretRef("own".to_owned())),
         });
         let mut given = given;
         given.insert("timestamp".to_owned(), 0.into());
-        read(&harness.context(&GitFetch::new()), given).map(|request| request.at)
+        read(&harness.context(&GitFetch::new()), given)
     }
 
     #[test]
@@ -111,6 +113,18 @@ mod tests {
         let hint = Some("refs/heads/main".to_owned());
         assert_eq!(at(true, Inputs::new()).unwrap(), At::Commit { id: "a".repeat(40), hint });
         assert!(at(false, Inputs::new()).unwrap_err().help.is_some());
+    }
+
+    #[test]
+    fn the_projects_credentials_go_to_its_own_repository_alone() {
+        let of = |given: Inputs| request(true, given).unwrap().credentials.map(|secret| secret.0);
+        assert_eq!(of(Inputs::new()).as_deref(), Some("own"));
+        assert_eq!(of(outputs([("url", "https://host/golden".into())])).as_deref(), Some("own"));
+        for other in ["https://host/other", "https://host/golden/", "https://host/golden.git"] {
+            assert_eq!(of(outputs([("url", other.into())])), None, "{other}");
+        }
+        let given = vocab::Value::Secret(SecretRef("given".to_owned()));
+        assert_eq!(of([("credentials".to_owned(), given)].into()).as_deref(), Some("given"));
     }
 
     #[test]

@@ -26,14 +26,14 @@ impl GitFetch {
                      commit.\n\nWith no input it takes the commit that started the run. URLs are https, ssh or \
                      `file` below the operator's roots; the operator's mirrors apply. A private key is tried only \
                      over ssh, a token only over https; neither appears in logs or arguments. Keys of ssh hosts are \
-                     checked against the operator's `git_known_hosts`; without that file the first key that a \
-                     host shows is taken.",
+                     checked against the operator's `steps.git_known_hosts`, else the worker's \
+                     `/etc/ssh/ssh_known_hosts`; a host that is not there is refused.",
                 )
                 .optional("url", Type::String, "The repository; the run's own when left out.")
                 .optional("ref", Type::String, "Branch, tag or full ref to take; `HEAD` of another repository when left out.")
                 .optional("commit", Type::String, "Full id of the commit to take, instead of where a ref points.")
                 .default("path", Type::String, "", "Folder of the repository that becomes the tree; all of it when empty.")
-                .optional("credentials", Type::Secret, "A token (or `user:token`) for https, a private key for ssh.")
+                .optional("credentials", Type::Secret, "A token (or `user:token`) for https, a private key for ssh; the project's own for its own repository when left out.")
                 .default("timestamp", Type::Integer, TIMESTAMP, "Time of every file, in seconds since 1970-01-01T00:00:00Z.")
                 .output("tree", Type::Artifact(ArtifactKind::Tree), "The files.")
                 .output("commit", Type::String, "Full id of the commit.")

@@ -13,6 +13,7 @@ fn own(repository: &Repository, commit: String) -> RunSource {
         url: repository.url(),
         commit,
         git_ref: Some("refs/heads/main".to_owned()),
+        credentials: None,
     }
 }
 
