@@ -2,5 +2,7 @@
 
 mod bad_input;
 mod crash;
+mod hostile;
+mod outage;
 mod push;
 mod support;

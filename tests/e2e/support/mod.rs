@@ -5,5 +5,5 @@ mod repository;
 mod server;
 
 pub(crate) use layout::rehash;
-pub(crate) use repository::TenantRepository;
-pub(crate) use server::{Server, step};
+pub(crate) use repository::{GOOD, TenantRepository};
+pub(crate) use server::{Server, Setup, program, step};

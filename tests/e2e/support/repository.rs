@@ -1,5 +1,6 @@
 //! A tenant's repository, and the delivery that its Git host sends for a push.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -12,6 +13,37 @@ use test_parts::Tool;
 use super::Server;
 
 pub(crate) const SECRET: &str = "known to the Git host and to the factory";
+
+/// No tool but Git, and something left to be undone: fetch, assemble, push, tag.
+pub(crate) const GOOD: &str = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: good
+on:
+  push:
+    branches: [main]
+steps:
+  source:
+    uses: git/fetch@v1
+    with:
+      path: image
+  build:
+    uses: container/assemble@v1
+    with:
+      layers:
+        - tree: ${{ steps.source.outputs.tree }}
+  push:
+    uses: registry/push@v1
+    with:
+      image: ${{ steps.build.outputs.image }}
+      repository: good
+  tag:
+    uses: registry/tag@v1
+    with:
+      reference: ${{ steps.push.outputs.reference }}
+      tag: stable
+";
 
 pub(crate) struct TenantRepository {
     git: Tool,
@@ -74,6 +106,34 @@ impl TenantRepository {
         std::fs::write(path, text).unwrap();
     }
 
+    pub(crate) fn link(&self, path: &str, target: &str) {
+        let path = self.clone.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(target, path).unwrap();
+    }
+
+    /// Makes `text` the one workflow.
+    pub(crate) fn set_workflow(&self, text: &str) {
+        let _ = std::fs::remove_dir_all(self.clone.join(".image-factory"));
+        self.write(".image-factory/test.yaml", text);
+    }
+
+    /// Pushes [`GOOD`] with more steps behind its tag, and gives the run once it has ended.
+    pub(crate) async fn run_after_a_tag(&mut self, server: &Server, steps: &str) -> Json {
+        self.set_workflow(&format!("{GOOD}{steps}"));
+        self.write("image/data", &format!("run {}", self.deliveries));
+        let run = self.push_run(server).await;
+        server.finished(&run).await
+    }
+
+    /// Shows that the server lives, and that a push still becomes an image.
+    pub(crate) async fn all_is_well(&mut self, server: &Server) {
+        assert_eq!(server.get("/health").await["status"], "ok");
+        let detail = self.run_after_a_tag(server, "").await;
+        assert_eq!(detail["run"]["status"], "succeeded", "{detail:#}");
+        assert!(server.tag("good", "stable").await.is_some(), "the good run left no tag");
+    }
+
     /// Commits what was written and pushes it.
     pub(crate) fn push(&mut self) -> Delivery {
         self.git(&self.clone, &["add", "-A"]);
@@ -91,9 +151,7 @@ impl TenantRepository {
         self.before = after;
         self.deliveries += 1;
         let body = serde_json::to_vec(&body).unwrap();
-        let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-        mac.update(&body);
-        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        let signature = sign(&body);
         Delivery {
             project: self.project.clone(),
             id: format!("delivery-{}", self.deliveries),
@@ -112,6 +170,13 @@ impl TenantRepository {
     }
 }
 
+/// The signature header of a body.
+fn sign(body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body);
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
 /// What a Git host sends.
 #[derive(Clone)]
 pub(crate) struct Delivery {
@@ -124,5 +189,20 @@ pub(crate) struct Delivery {
 impl Delivery {
     pub(crate) async fn send(&self, server: &Server) -> (StatusCode, Json) {
         server.deliver(&self.project, &self.id, &self.signature, self.body.clone()).await
+    }
+
+    /// The same, grown beyond `bytes` by blanks, which JSON allows, and signed again.
+    pub(crate) fn grown(&self, bytes: usize) -> Self {
+        let mut body = self.body.clone();
+        body.resize(body.len() + bytes, b' ');
+        Self { signature: sign(&body), body, ..self.clone() }
+    }
+
+    /// Sends it in chunks, without telling the length.
+    pub(crate) async fn send_in_chunks(&self, server: &Server) -> (StatusCode, Json) {
+        let chunks: Vec<_> =
+            self.body.chunks(4096).map(|chunk| Ok::<_, Infallible>(chunk.to_vec())).collect();
+        let body = reqwest::Body::wrap_stream(futures::stream::iter(chunks));
+        server.deliver(&self.project, &self.id, &self.signature, body).await
     }
 }

@@ -4,17 +4,47 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// How long anything may take before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Bytes of an answer that are read where no client bounds them.
+const ANSWER: u64 = 1024 * 1024;
+
+/// The factory's own program, without arguments.
+#[expect(clippy::disallowed_methods, reason = "what is tested is a process, and nobody else starts one here")]
+pub(crate) fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_image-factory"))
+}
+
+/// What a factory is started with besides the usual.
+#[derive(Default)]
+pub(crate) struct Setup {
+    /// Settings, as `--set` takes them.
+    pub(crate) set: Vec<String>,
+    /// The one folder that tools come from, in place of the `PATH` of the tests.
+    pub(crate) tools: Option<PathBuf>,
+    /// The data folder, in place of one beside the repositories.
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl Setup {
+    /// With one setting changed.
+    pub(crate) fn set(setting: impl Into<String>) -> Self {
+        Self { set: vec![setting.into()], ..Self::default() }
+    }
+}
 
 pub(crate) struct Server {
     folder: TempDir,
+    setup: Setup,
     child: Option<Child>,
     url: String,
     http: Client,
@@ -22,20 +52,20 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    pub(crate) async fn start_with(setup: Setup) -> Self {
         // Every dependency has rustls without a provider; the first user chooses it.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::Builder::new().prefix("factory-e2e.").tempdir().unwrap();
         let http = Client::builder().timeout(PATIENCE).no_proxy().build().unwrap();
-        let mut server = Self { folder, child: None, url: String::new(), http };
+        let mut server = Self { folder, setup, child: None, url: String::new(), http };
         server.start_again().await;
         server
     }
 
     /// Starts the factory on the data folder, as after a crash.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "what is tested is a process, and nobody else starts one here"
-    )]
     pub(crate) async fn start_again(&mut self) {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         self.url = format!("http://127.0.0.1:{port}");
@@ -44,16 +74,19 @@ impl Server {
             .append(true)
             .open(self.folder().join("server.log"))
             .unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_image-factory"))
+        let mut command = program();
+        command
             .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
             .arg(self.data())
             .arg("--set")
-            .arg(format!("steps.git_roots={}", self.folder().display()))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+            .arg(format!("steps.git_roots={}", self.folder().display()));
+        for setting in &self.setup.set {
+            command.args(["--set", setting]);
+        }
+        if let Some(tools) = &self.setup.tools {
+            command.env("PATH", tools).env_remove("IMAGE_FACTORY_TOOLS");
+        }
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.child = Some(child);
         let started = Instant::now();
         while self
@@ -71,12 +104,16 @@ impl Server {
         }
     }
 
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder().join("data")
+        self.setup.data.clone().unwrap_or_else(|| self.folder().join("data"))
     }
 
     /// `127.0.0.1:PORT`, as registry clients want it.
@@ -135,7 +172,7 @@ impl Server {
         project: &str,
         delivery: &str,
         signature: &str,
-        body: Vec<u8>,
+        body: impl Into<reqwest::Body>,
     ) -> (StatusCode, Json) {
         let answer = self
             .http
@@ -149,6 +186,22 @@ impl Server {
             .await
             .unwrap();
         (answer.status(), answer.json().await.unwrap_or(Json::Null))
+    }
+
+    /// Sends a request line as it is, where a client would tidy the path first; the status of the answer.
+    pub(crate) async fn send_line(&self, method: &str, path: &str) -> u16 {
+        let login = STANDARD.encode(format!("admin:{}", self.token()));
+        let mut stream = tokio::net::TcpStream::connect(self.host()).await.unwrap();
+        let host = self.host();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {login}\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.take(ANSWER).read_to_end(&mut answer).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
     }
 
     /// Waits until a run has ended, and gives it with its steps.
