@@ -19,9 +19,9 @@ async fn a_workflow_that_does_not_compile_starts_no_run_and_says_why_git() {
     );
     let (status, answer) = repository.push().send(&server).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{answer:#}");
-    let text = answer.to_string();
+    let said = answer.to_string();
     for wanted in ["IF00", "broken.yaml", "git/fetch@v1", "\"line\":13"] {
-        assert!(text.contains(wanted), "`{wanted}` is not in {answer:#}");
+        assert!(said.contains(wanted), "`{wanted}` is not in {answer:#}");
     }
     assert_eq!(server.get("/api/v1/runs").await["runs"], json!([]));
 }

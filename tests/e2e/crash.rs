@@ -72,14 +72,15 @@ fn is(event: &Json, kind: &str, path: &str) -> bool {
     event["kind"] == kind && event["payload"]["path"] == path
 }
 
-/// Waits until an attempt of `path` has started, then kills the server.
-async fn kill_in(server: &mut Server, run: &str, path: &str) {
+/// Waits until an attempt of `path` has started and has had some time, then kills the server.
+pub(crate) async fn kill_in(server: &mut Server, run: &str, path: &str, time: Duration) {
     let started = Instant::now();
     let mut after = 0;
     loop {
         let page = server.get(&format!("/api/v1/runs/{run}/events?after={after}")).await;
         let events = page["events"].as_array().unwrap();
         if events.iter().any(|event| is(event, "attempt_started", path)) {
+            tokio::time::sleep(time).await;
             break server.kill();
         }
         assert!(
@@ -87,7 +88,7 @@ async fn kill_in(server: &mut Server, run: &str, path: &str) {
             "the run ended before {path}: {page:#}"
         );
         after = events.last().map_or(after, |event| event["seq"].as_u64().unwrap());
-        assert!(started.elapsed() < Duration::from_secs(60), "{path} never started");
+        assert!(started.elapsed() < Duration::from_secs(180), "{path} never started");
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -106,7 +107,7 @@ async fn a_killed_server_goes_on_where_it_was_git() {
         for victim in STEPS {
             repository.write("image/data", &format!("{victim} {round} {}", "x".repeat(2_000_000)));
             let run = repository.push_run(&server).await;
-            kill_in(&mut server, &run, victim).await;
+            kill_in(&mut server, &run, victim, Duration::ZERO).await;
             server.start_again().await;
             assert!(!is_alive(&marker), "a child of the killed attempt is alive after the restart");
 

@@ -69,19 +69,17 @@ impl TenantRepository {
             Self { git, clone, project: project.to_owned(), before: "0".repeat(40), deliveries: 0, bare };
         repository.git(
             server.folder(),
-            &["init", "-q", "--bare", "--initial-branch=main", &repository.text(&repository.bare)],
+            &["init", "-q", "--bare", "--initial-branch=main", &Self::text(&repository.bare)],
         );
-        repository.git(
-            server.folder(),
-            &["init", "-q", "--initial-branch=main", &repository.text(&repository.clone)],
-        );
+        repository
+            .git(server.folder(), &["init", "-q", "--initial-branch=main", &Self::text(&repository.clone)]);
         server
             .add_project(project, &format!("file://{}", repository.bare.display()), SECRET, trust_host)
             .await;
         Some(repository)
     }
 
-    fn text(&self, path: &Path) -> String {
+    fn text(path: &Path) -> String {
         path.to_str().unwrap().to_owned()
     }
 
@@ -138,7 +136,7 @@ impl TenantRepository {
     pub(crate) fn push(&mut self) -> Delivery {
         self.git(&self.clone, &["add", "-A"]);
         self.git(&self.clone, &["commit", "-q", "--allow-empty", "-m", "a change"]);
-        self.git(&self.clone, &["push", "-q", &self.text(&self.bare), "main"]);
+        self.git(&self.clone, &["push", "-q", &Self::text(&self.bare), "main"]);
         let after = self.git(&self.clone, &["rev-parse", "HEAD"]);
         let body = json!({
             "ref": "refs/heads/main", "before": self.before, "after": after,
