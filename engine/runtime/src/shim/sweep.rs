@@ -52,7 +52,7 @@ pub fn sweep_stale(folder: &Path) -> Result<Swept, SweepError> {
         .collect();
     let killed = kill_marked(&mark, &noted)?;
     for path in &records {
-        fs::remove_file(path)?;
+        forget(path)?;
     }
     Ok(Swept { killed, records: records.len() })
 }
@@ -64,9 +64,15 @@ pub(super) fn sweep_one(mark: &str, record: &Path) -> Result<usize, SweepError> 
         _ => BTreeSet::new(),
     };
     let killed = kill_marked(&format!("{MARK_VARIABLE}={mark}"), &noted)?;
+    forget(record)?;
+    Ok(killed)
+}
+
+/// Removes a record. A shim that was just ending by itself has removed its own already.
+fn forget(record: &Path) -> io::Result<()> {
     match fs::remove_file(record) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(killed),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
