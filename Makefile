@@ -34,7 +34,7 @@ lint: ## Formatting, clippy, dependency policy, generated files
 	@scripts/lint
 
 .PHONY: bench
-bench: ## What docs/performance.md reports; nothing here is a timed test
+bench: ## Processor time of planning, committing, running and serving; nothing here is a timed test
 	@scripts/bench
 
 .PHONY: install-tools

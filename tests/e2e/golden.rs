@@ -47,10 +47,6 @@ fn processes_of(folder: &Path, server: &Server) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_golden_debian_survives_a_kill_in_each_slow_step_buildah() {
-    // Minutes: a Debian is made twice. `make test` kills the quick steps, and this one belongs to `make test-full`.
-    if !test_parts::is_full() {
-        return;
-    }
     for tool in ["mmdebstrap", "buildah", "podman", "runc"] {
         if test_parts::tool(tool, TEST).is_none() {
             return;
