@@ -11,6 +11,7 @@ mod contract;
 mod example;
 mod images;
 mod journal;
+mod leftovers;
 mod log;
 mod secrets;
 mod tools;

@@ -15,6 +15,7 @@ use vocab::{
 
 use super::content::Content;
 use super::journal::{AttemptJournal, is_alive};
+use super::leftovers;
 use super::{CollectingLog, DirectTools, FakeArtifacts, FakeImages, FakeJournal, FakeSecrets};
 
 /// Everything that one step and its undo meet. Settings and the like are changed before a context is made.
@@ -124,6 +125,7 @@ impl Harness {
         let ctx = self.context(action);
         let inputs = filled(action, inputs);
         let outputs = action.execute(&ctx, inputs).await;
+        leftovers::end(&ctx.work).await;
         std::fs::remove_dir_all(&ctx.work).expect("the work folder can be removed");
         let outputs = outputs?;
         let manifest = action.manifest();
