@@ -2,7 +2,9 @@
 
 mod dag;
 mod draw;
+mod matrix;
 mod step;
 
 pub use dag::{Plan, PlanError, PlanSpec};
+pub use matrix::Matrix;
 pub use step::{PlanAction, PlanPort, PlanStep};

@@ -5,7 +5,9 @@
 //! - An effect that cannot be undone is stuck; those before it are undone all the same.
 //! - An open intent is probed before anything is decided about it. Before a retry, one that a probe cannot settle is
 //!   undone.
-//! - A failure that the workflow allows undoes the failed step's own effects at once.
+//! - A failure that the workflow allows, or whose step says `on_failure: continue`, undoes the failed step's own effects
+//!   at once; so does a person who leaves a paused step out or supplies its outputs.
+//! - When only steps failed that say `on_failure: continue`, what the others made stays.
 //! - When a pivot commits, all made effects are released; from there on the run goes forward.
 //! - Steps with `compensate: none` and the steps under `finally` keep their effects.
 
@@ -53,11 +55,11 @@ impl RunState {
                 After::Retry { .. } => Wanted::Resolve,
                 After::Fail { .. } | After::Cancel(_) => Wanted::Leave,
             },
-            StepPhase::Retrying | StepPhase::Ready => Wanted::Resolve,
+            StepPhase::Retrying | StepPhase::Ready | StepPhase::Paused => Wanted::Resolve,
             StepPhase::Ended => {
                 let unwinding = self.facts.phase == RunPhase::Unwinding;
                 let forward = self.facts.pivot_committed || self.plan.in_finally(slot.step);
-                if unwinding || (instance.allowed && step.compensates && !self.plan.in_finally(slot.step)) {
+                if unwinding || (instance.disowned && step.compensates && !self.plan.in_finally(slot.step)) {
                     Wanted::Undo
                 } else if instance.end == Some(StepStatus::Succeeded) || (forward && step.compensates) {
                     Wanted::Resolve
@@ -222,14 +224,22 @@ impl RunState {
     pub(crate) fn decide_closing(&self, events: &mut Vec<Event>) -> bool {
         let succeeded =
             self.facts.verdict.as_ref().is_some_and(|verdict| verdict.status == vocab::RunStatus::Succeeded);
+        // Every failure left what others made alone, and undid its own.
+        let continued =
+            self.facts.first_failure.is_some() && !self.facts.must_undo && self.facts.halt.is_none();
         let stays = |number: &u32| {
             succeeded
+                || continued
                 || self.facts.pivot_committed
                 || !self.plan.step(self.effect(*number).slot.step).compensates
         };
         let (stay, mut go): (Vec<u32>, Vec<u32>) = self.facts.live.iter().partition(|number| stays(number));
         if !stay.is_empty() {
-            let reason = if succeeded { Release::Succeeded } else { Release::Kept };
+            let reason = match (succeeded, continued) {
+                (true, _) => Release::Succeeded,
+                (false, true) => Release::Continued,
+                (false, false) => Release::Kept,
+            };
             self.release(stay, &reason, events);
             return true;
         }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::common::driver::Driver;
 use crate::common::faults::{Crash, Interference};
 use crate::common::{oracle, plans};
-use engine_core::run::{EffectId, Event, Transition};
-use vocab::{EffectState, RunStatus, StepStatus};
+use engine_core::plan::PlanStep;
+use engine_core::run::{EffectId, Event, Release, Transition};
+use lang::OnFailure;
+use vocab::{EffectState, RunStatus, StepPath, StepStatus};
 
 /// So many seeds are crashed at every event. `SIMULATION=10` takes ten times as many of both.
 const CRASHED: u64 = 30;
@@ -136,6 +138,17 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
             _ => {}
         }
     }
+    let continued = history
+        .iter()
+        .any(|event| matches!(event, Event::EffectsReleased { reason, .. } if *reason == Release::Continued));
+    if continued {
+        let undoes = |step: &&PlanStep| {
+            let path = driver.plan.path(driver.plan.position(&step.name).unwrap());
+            step.on_failure != OnFailure::Continue && failed(driver, path)
+        };
+        let guilty: Vec<_> = driver.plan.spec().steps.iter().filter(undoes).collect();
+        assert!(guilty.is_empty(), "seed {seed}: effects stay although {guilty:?} failed");
+    }
     for view in driver.state.effects() {
         let there = driver.world.there.get(&view.id).copied().unwrap_or(false);
         let id = &view.id;
@@ -150,6 +163,7 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
         let forward = driver.plan.in_finally(position)
             || driver.plan.spec().steps.iter().any(|step| step.pivot)
             || !driver.plan.step(position).compensates;
+        let forward = forward || (continued && !failed(driver, &id.path));
         if driver.state.status() != RunStatus::Succeeded && !forward {
             assert_ne!(view.state, EffectState::Released, "seed {seed}: {id} stays after a failure");
         }
@@ -167,6 +181,13 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
             "seed {seed}: {effect} was made before it was written down"
         );
     }
+}
+
+/// Whether the step instance failed and nothing allows it.
+fn failed(driver: &Driver, path: &StepPath) -> bool {
+    let position = driver.plan.position(path.root()).unwrap();
+    let status = driver.state.step_status(path).unwrap();
+    matches!(status, StepStatus::Failed | StepStatus::TimedOut) && !driver.plan.step(position).allow_failure
 }
 
 /// While unwinding, no try to undo an effect begins before all effects of the steps after it are settled.

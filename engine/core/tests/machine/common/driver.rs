@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{
-    Begin, CachedFrom, Command, EffectId, EffectPhase, Event, Failure, JournalRefusal, Origin, Report,
-    RunCreated, RunLimits, RunPhase, RunState, Transition, next_effect, next_run, next_step,
+    Begin, CachedFrom, Command, DecisionRefused, EffectId, EffectPhase, Event, Failure, JournalRefusal,
+    Origin, Report, RunCreated, RunLimits, RunPhase, RunState, Transition, next_effect, next_run, next_step,
 };
 use serde_json::{Value as Json, json};
 use vocab::{
@@ -16,6 +16,7 @@ use vocab::{
 
 use super::draw::Draw;
 use super::faults::{Crash, Interference};
+use super::person::{Verdict, decided};
 use super::world::{Behaviour, Making, Undoing, World, tells};
 
 struct Died;
@@ -220,10 +221,28 @@ impl Driver {
                 self.state.phase() == RunPhase::Body && self.state.effects().any(|view| uncertain(&view.id))
             }
             Interference::Finalizing => self.state.phase() == RunPhase::Finalizing,
+            Interference::WhenAwaiting => self.state.awaiting().next().is_some(),
+            Interference::HoldingThenCancel(_) => self.held(),
             _ => false,
         };
         if due && !cancelled {
             return Some(cancel());
+        }
+        let hold = match &self.interference {
+            Interference::Holding(step) | Interference::HoldingThenCancel(step) => {
+                self.state.phase() == RunPhase::Body && started(step)
+            }
+            Interference::HoldingFinally => self.state.phase() == RunPhase::Finalizing,
+            _ => false,
+        };
+        if hold && !self.log.iter().any(|(_, kind, ..)| *kind == "run_paused") {
+            return Some(self.state.pause(decided()).unwrap());
+        }
+        if self.held() && self.tasks.is_empty() {
+            return Some(self.state.resume(decided()).unwrap());
+        }
+        if let Some(path) = self.state.awaiting().next().filter(|_| !self.held()) {
+            return Some(self.verdict(&path).event(&self.state, &path));
         }
         // A person repairs what kept effects stuck, and asks to try again.
         let repairs = Draw::new(self.seed, "repairs").chance(50);
@@ -233,6 +252,26 @@ impl Driver {
             return Some(Event::UndoRequested { effect: stuck, by: "somebody".into() });
         }
         None
+    }
+
+    /// Whether somebody holds the run.
+    fn held(&self) -> bool {
+        self.state.resume(decided()).is_ok()
+    }
+
+    /// What somebody says about the paused step.
+    fn verdict(&self, path: &StepPath) -> Verdict {
+        let retried = self.log.iter().filter(|(_, kind, _, payload)| {
+            *kind == "step_retried" && payload["path"] == json!(path.to_string())
+        });
+        let verdict = Verdict::of(self.seed, &path.to_string(), retried.count());
+        match self.state.retry_paused(path, decided()) {
+            Ok(_) => verdict,
+            Err(error) => {
+                assert_eq!(error, DecisionRefused::NeverStarted(path.clone()));
+                verdict.without_retry()
+            }
+        }
     }
 
     /// Applies the events and all that follows, writes them, and only then lets the outside see anything.
@@ -474,9 +513,18 @@ impl Driver {
         }
     }
 
-    /// How each step ended.
+    /// How each step ended, as far as it does not depend on which instance failed first.
     pub(crate) fn ends(&self) -> Vec<(String, StepStatus)> {
-        self.state.steps().map(|view| (view.path.to_string(), view.status)).collect()
+        let ends = self.state.steps().filter_map(|view| {
+            let step = self.plan.step(view.position);
+            let whole = view.path.segments()[0].instance.is_none();
+            let status = match view.status {
+                StepStatus::TimedOut if step.fail_fast => StepStatus::Failed,
+                other => other,
+            };
+            (whole || !step.fail_fast).then(|| (view.path.to_string(), status))
+        });
+        ends.collect()
     }
 }
 
