@@ -58,6 +58,13 @@ pub struct RunRow {
     pub seq: u64,
 }
 
+impl RunRow {
+    /// Whether nothing is left to do: it has ended, and nothing that it made is being undone.
+    pub fn is_over(&self) -> bool {
+        self.status.is_terminal() && self.compensation != Compensation::Unwinding
+    }
+}
+
 /// A step instance as lists and pages show it: made from events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepRow {
@@ -187,7 +194,7 @@ pub trait RunStore: Send + Sync {
     /// The plan of that digest.
     async fn plan(&self, digest: &Digest) -> Result<Json, StoreError>;
 
-    /// Runs that have not ended, oldest first: what recovery loads.
+    /// Runs in which something is left to do, oldest first: what recovery loads. See [`RunRow::is_over`].
     async fn unfinished(&self) -> Result<Vec<RunId>, StoreError>;
 
     /// A run, if it is this tenant's.

@@ -320,10 +320,11 @@ impl RunState {
     /// Sums up the instances: the worst end, and lists of outputs in the order of expansion.
     fn finish_expanded(&mut self, step: u32, at: Timestamp) {
         let facts = &self.facts.steps[step as usize];
-        let ends = || facts.instances.iter().filter(|instance| !instance.satisfies());
-        let has = |end| ends().any(|instance| instance.end == Some(end));
+        let has = |end| facts.instances.iter().any(|instance| instance.end == Some(end));
         let worst = [StepStatus::Failed, StepStatus::TimedOut, StepStatus::Cancelled, StepStatus::NotReached];
         let status = worst.into_iter().find(|end| has(*end)).unwrap_or(StepStatus::Succeeded);
+        // An allowed failure lets others go on, and is a failure all the same: whoever asks for the result sees it.
+        let allowed = status != StepStatus::Succeeded && facts.instances.iter().all(InstanceFacts::satisfies);
         let mut outputs = Outputs::new();
         if status == StepStatus::Succeeded {
             for port in &self.plan.action(step).outputs {
@@ -336,6 +337,7 @@ impl RunState {
         let own = self.instance_mut(Slot::of_step(step));
         own.phase = StepPhase::Ended;
         own.end = Some(status);
+        own.allowed = allowed;
         own.outputs = outputs;
         own.finished_at = Some(at);
         self.tell_followers(step);

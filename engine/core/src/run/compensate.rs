@@ -116,7 +116,11 @@ impl RunState {
             (_, EffectPhase::Undoing) => {
                 commands.push(Command::UndoEffect { effect: effect(), nth: facts.tries });
             }
-            (_, EffectPhase::UndoWaiting) if facts.retry_at.is_some_and(|due| due <= now) => {
+            (_, EffectPhase::UndoWaiting)
+                if facts.retry_at.is_some_and(|due| due <= now)
+                    // What a person has tried again waits for its turn once more.
+                    && (facts.tries > 0 || self.has_turn(number, Wanted::Undo)) =>
+            {
                 events.push(start());
             }
             (_, EffectPhase::UndoFailed) => events.push(self.after_failed_undo(number, now)),
@@ -156,8 +160,7 @@ impl RunState {
             Wanted::Undo => phase.is_live(),
             Wanted::Leave | Wanted::Resolve => phase.is_open() || phase.is_undoing(),
         });
-        let unwinding = self.facts.phase == RunPhase::Unwinding;
-        let clear = !unwinding || self.facts.steps[slot.step as usize].unclear_followers == 0;
+        let clear = !self.goes_back() || self.facts.steps[slot.step as usize].unclear_followers == 0;
         clear && pending.next().is_none()
     }
 
@@ -175,7 +178,28 @@ impl RunState {
         self.dirty.effects.extend(&self.facts.live);
     }
 
-    /// While unwinding: all effects of the step and of those after it are settled, so the steps before have a turn.
+    /// Whether effects are undone in the order of the whole run: while unwinding, and when stuck ones are tried again.
+    pub(crate) fn goes_back(&self) -> bool {
+        matches!(self.facts.phase, RunPhase::Unwinding | RunPhase::Ended)
+    }
+
+    /// After the end, an effect of the step is to be undone again: the steps before have to wait for it.
+    pub(crate) fn unclear(&mut self, step: u32) {
+        let plan = std::sync::Arc::clone(&self.plan);
+        let mut unclear = vec![step];
+        while let Some(step) = unclear.pop() {
+            for need in plan.needs(step) {
+                let facts = &mut self.facts.steps[need as usize];
+                let was_clear = facts.live == 0 && facts.unclear_followers == 0;
+                facts.unclear_followers += 1;
+                if was_clear {
+                    unclear.push(need);
+                }
+            }
+        }
+    }
+
+    /// While going back: all effects of the step and of those after it are settled, so the steps before have a turn.
     pub(crate) fn clear(&mut self, step: u32) {
         let plan = std::sync::Arc::clone(&self.plan);
         let mut clear = vec![step];
@@ -215,9 +239,12 @@ impl RunState {
         if self.facts.to_release.is_empty() {
             return;
         }
+        self.release(self.facts.to_release.iter().copied().collect(), &self.pivot(), events);
+    }
+
+    fn pivot(&self) -> Release {
         let pivot = self.plan.steps().find(|(_, step)| step.pivot).map(|(_, step)| step.name.clone());
-        let reason = Release::Pivot(pivot.unwrap_or_default());
-        self.release(self.facts.to_release.iter().copied().collect(), &reason, events);
+        Release::Pivot(pivot.unwrap_or_default())
     }
 
     /// The body is over: releases what stays, then unwinds what does not. `false` when there is nothing of either.
@@ -235,10 +262,11 @@ impl RunState {
         };
         let (stay, mut go): (Vec<u32>, Vec<u32>) = self.facts.live.iter().partition(|number| stays(number));
         if !stay.is_empty() {
-            let reason = match (succeeded, continued) {
-                (true, _) => Release::Succeeded,
-                (false, true) => Release::Continued,
-                (false, false) => Release::Kept,
+            let reason = match (succeeded, self.facts.pivot_committed, continued) {
+                (true, _, _) => Release::Succeeded,
+                (false, true, _) => self.pivot(),
+                (false, false, true) => Release::Continued,
+                (false, false, false) => Release::Kept,
             };
             self.release(stay, &reason, events);
             return true;

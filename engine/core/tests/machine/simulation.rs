@@ -190,7 +190,8 @@ fn failed(driver: &Driver, path: &StepPath) -> bool {
     matches!(status, StepStatus::Failed | StepStatus::TimedOut) && !driver.plan.step(position).allow_failure
 }
 
-/// While unwinding, no try to undo an effect begins before all effects of the steps after it are settled.
+/// While unwinding, and when stuck effects are tried again after the end, no try to undo an effect begins before all
+/// effects of the steps after it are settled.
 fn undoing_goes_backwards(driver: &Driver, history: &[Event]) {
     let plan = &driver.plan;
     let mut after: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); plan.len()];
@@ -210,6 +211,10 @@ fn undoing_goes_backwards(driver: &Driver, history: &[Event]) {
                 live.push(effect.clone());
             }
             Event::UnwindingStarted { .. } => unwinding = true,
+            Event::UndoRequested { effect, .. } => {
+                live.push(effect.clone());
+                unwinding = true;
+            }
             Event::FinallyStarted {} | Event::RunFinished { .. } => unwinding = false,
             Event::UndoStarted { effect, .. } if unwinding => {
                 let position = plan.position(effect.path.root()).unwrap();

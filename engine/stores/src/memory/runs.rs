@@ -53,7 +53,7 @@ impl RunStore for MemoryRunStore {
 
     async fn unfinished(&self) -> Result<Vec<RunId>, StoreError> {
         let rows = self.rows();
-        let open = rows.runs.values().filter(|history| !history.row.status.is_terminal());
+        let open = rows.runs.values().filter(|history| !history.row.is_over());
         Ok(open.map(|history| history.row.id).collect())
     }
 

@@ -161,8 +161,9 @@ impl Driver {
 
     fn go_on(&mut self) -> Result<(), Died> {
         for _ in 0..100_000 {
-            if let Some(event) = self.interfere() {
-                self.commit(vec![event])?;
+            let events = self.interfere();
+            if !events.is_empty() {
+                self.commit(events)?;
                 continue;
             }
             let busy = self.state.running().count();
@@ -207,7 +208,7 @@ impl Driver {
         panic!("seed {}: the run does not end", self.seed)
     }
 
-    fn interfere(&mut self) -> Option<Event> {
+    fn interfere(&mut self) -> Vec<Event> {
         let cancelled = self.log.iter().any(|(_, kind, ..)| *kind == "cancel_requested");
         let started = |step: &str| {
             let path = self.plan.path(self.plan.position(step).unwrap());
@@ -226,7 +227,7 @@ impl Driver {
             _ => false,
         };
         if due && !cancelled {
-            return Some(cancel());
+            return vec![cancel()];
         }
         let hold = match &self.interference {
             Interference::Holding(step) | Interference::HoldingThenCancel(step) => {
@@ -236,22 +237,24 @@ impl Driver {
             _ => false,
         };
         if hold && !self.log.iter().any(|(_, kind, ..)| *kind == "run_paused") {
-            return Some(self.state.pause(decided()).unwrap());
+            return vec![self.state.pause(decided()).unwrap()];
         }
         if self.held() && self.tasks.is_empty() {
-            return Some(self.state.resume(decided()).unwrap());
+            return vec![self.state.resume(decided()).unwrap()];
         }
         if let Some(path) = self.state.awaiting().next().filter(|_| !self.held()) {
-            return Some(self.verdict(&path).event(&self.state, &path));
+            return vec![self.verdict(&path).event(&self.state, &path)];
         }
         // A person repairs what kept effects stuck, and asks to try again.
         let repairs = Draw::new(self.seed, "repairs").chance(50);
         if self.state.phase() == RunPhase::Ended && repairs {
-            let stuck = self.state.effects().find(|view| view.state == EffectState::Stuck)?.id;
-            self.world.repaired = true;
-            return Some(Event::UndoRequested { effect: stuck, by: "somebody".into() });
+            let stuck = self.state.effects().filter(|view| view.state == EffectState::Stuck);
+            let asked: Vec<_> =
+                stuck.map(|view| Event::UndoRequested { effect: view.id, by: "somebody".into() }).collect();
+            self.world.repaired |= !asked.is_empty();
+            return asked;
         }
-        None
+        Vec::new()
     }
 
     /// Whether somebody holds the run.
