@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use lang::{CompileOptions, SourceFile, Workflow};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
-use vocab::{Inputs, RunId, RunStatus};
+use vocab::{Inputs, RunId, RunStatus, StepStatus};
 
 use super::args::{ConfigArgs, TrustArg, pair};
 use super::follow::{Snapshot, Tail, Watched, follow};
@@ -152,13 +152,21 @@ async fn execute(
     let folder = wired.folder.path().to_owned();
     let mut local = LocalRun { factory: Arc::clone(factory), run, news, plan: plan.steps.into(), folder };
     let mut following = std::pin::pin!(follow(&mut local, ui));
-    tokio::select! {
+    let reason = tokio::select! {
         ended = &mut following => return ended,
         signal = signals.stop() => {
             ui.note(format!("{signal}: cancelling the run; what it made is undone (a second signal ends at once)"));
+            "the command was interrupted"
         }
-    }
-    let reason = Some("the command was interrupted".to_owned());
+        step = asks(factory, run) => {
+            ui.note(format!(
+                "step `{step}` failed, and its workflow asks a person what follows (`on_failure: pause`); here is \
+                 nobody to ask, so the run is cancelled and what it made is undone"
+            ));
+            "a step waited for a person, and `run` has nobody to ask"
+        }
+    };
+    let reason = Some(reason.to_owned());
     // A run that ends in this moment cannot be cancelled any more, and is followed to its end all the same.
     if let Err(problem) = factory.cancel(&row, ACTOR, reason).await {
         tracing::debug!(detail = problem.detail, "the run was not cancelled");
@@ -166,6 +174,20 @@ async fn execute(
     tokio::select! {
         ended = following => ended,
         _ = signals.stop() => Err(Failure::new("ended at once; the next `run` with this data folder continues")),
+    }
+}
+
+/// Returns when the run waits for a person, with the first step that does.
+async fn asks(factory: &Factory, run: RunId) -> String {
+    let mut news = factory.bus.subscribe();
+    loop {
+        let steps = factory.step_views(run).await.unwrap_or_default();
+        if let Some(step) = steps.into_iter().find(|step| step.status == StepStatus::Paused) {
+            return step.path;
+        }
+        // A notice that is missed is followed by another look soon.
+        let mine = async { while news.recv().await.is_ok_and(|notice| notice.run != run) {} };
+        let _ = tokio::time::timeout(Duration::from_secs(1), mine).await;
     }
 }
 

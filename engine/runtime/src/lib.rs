@@ -22,6 +22,7 @@ pub use dispatch::SlotsStatus;
 pub use engine::{
     AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, StartError, Submission, SubmitError,
 };
+pub use engine_core::run::{Decided, DecisionRefused};
 pub use logs::{AttemptLog, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard};
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};
 pub use system::{SystemClock, SystemIds};

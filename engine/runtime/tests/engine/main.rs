@@ -7,6 +7,7 @@ mod actions;
 mod bounds;
 mod cache;
 mod crashes;
+mod decisions;
 mod effects;
 mod faults;
 mod leases;
