@@ -4,6 +4,7 @@ mod cancel;
 mod create;
 mod effects;
 mod events;
+mod feed;
 mod get;
 mod graph;
 mod list;
