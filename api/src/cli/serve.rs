@@ -73,7 +73,7 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     let (ids, clock) = (Arc::clone(&wired.factory.ids), Arc::clone(&wired.factory.clock));
     let edge = Edge::new(routes(&wired.factory, registry), ids, clock);
     if let Some(identity) = &identity {
-        tokio::spawn(Arc::clone(identity).keep_fresh(stop.clone()));
+        Arc::clone(identity).keep_fresh(stop.clone())?;
     }
     let serving = tokio::spawn(serve_connections(listener, identity, edge, stop.clone()));
     tokio::spawn(resume_pending(Arc::clone(&wired.factory)));

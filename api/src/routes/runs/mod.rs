@@ -5,6 +5,7 @@ mod create;
 mod decide;
 mod effects;
 mod events;
+mod feed;
 mod get;
 mod graph;
 mod list;
