@@ -5,3 +5,4 @@ mod fetch;
 mod fixture;
 mod reading;
 mod remote;
+mod watched;
