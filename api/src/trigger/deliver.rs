@@ -63,7 +63,7 @@ pub(crate) async fn work_off(
     let outcome = DeliveryOutcome::Done { answer, status: status.as_u16() };
     let written = factory.projects.conclude(project.id, id, outcome).await;
     written.map_err(Problem::from).map_err(named)?;
-    metrics::counter!("webhook_deliveries_total", "result" => result).increment(1);
+    metrics::counter!("image_factory_webhook_deliveries_total", "result" => result).increment(1);
     Ok(concluded)
 }
 

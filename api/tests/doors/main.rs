@@ -5,6 +5,7 @@ mod cli;
 mod failures;
 mod following;
 mod harness;
+mod metrics;
 mod private;
 mod publish;
 mod refusals;

@@ -167,7 +167,7 @@ async fn a_failed_delivery_names_its_request_and_itself_apart_by_git() {
 }
 
 /// Writes pushes into the server's database as a server does whose store fails right after it accepted them.
-async fn accept(server: &Server, commit: &str, deliveries: &[&str]) {
+pub(crate) async fn accept(server: &Server, commit: &str, deliveries: &[&str]) {
     let path = server.folder.join("data/engine.db");
     let database = Database::open(&path, Schema::Engine, Options::default()).await.unwrap();
     let projects = SqliteProjectStore::new(database.clone());
