@@ -26,6 +26,7 @@ CREATE TABLE effects (
     seq BIGINT NOT NULL,
     PRIMARY KEY (run, path, name)
 ) WITHOUT ROWID;
+CREATE INDEX effects_stuck ON effects (run) WHERE state = 'stuck';
 CREATE TABLE events (
     run TEXT NOT NULL REFERENCES runs (run),
     seq BIGINT NOT NULL,

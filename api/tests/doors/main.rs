@@ -7,6 +7,7 @@ mod failures;
 mod following;
 mod harness;
 mod patience;
+mod metrics;
 mod private;
 mod publish;
 mod refusals;

@@ -217,6 +217,9 @@ pub trait RunStore: Send + Sync {
     /// The effects of a run, in journal order.
     async fn effects(&self, run: RunId) -> Result<Vec<EffectRecord>, StoreError>;
 
+    /// How many effects are stuck, of all runs.
+    async fn stuck_effects(&self) -> Result<u64, StoreError>;
+
     /// Leases that are held, of all runs.
     async fn leases(&self) -> Result<Vec<Lease>, StoreError>;
 

@@ -162,6 +162,10 @@ impl RunStore for Faulty {
         self.inner.effects(run).await
     }
 
+    async fn stuck_effects(&self) -> Result<u64, StoreError> {
+        self.inner.stuck_effects().await
+    }
+
     async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
         self.inner.leases().await
     }

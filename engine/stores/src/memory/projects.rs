@@ -146,4 +146,10 @@ impl ProjectStore for MemoryProjectStore {
         pending.truncate(limit as usize);
         Ok(pending)
     }
+
+    async fn pending_deliveries(&self) -> Result<u64, StoreError> {
+        let rows = self.rows();
+        let open = rows.deliveries.values().filter(|row| row.outcome == DeliveryOutcome::Pending);
+        Ok(open.count() as u64)
+    }
 }

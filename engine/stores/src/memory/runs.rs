@@ -8,7 +8,7 @@ use engine_ports::{
     StepRow, StoreError,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, EffectState, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::rows::Rows;
 
@@ -96,6 +96,12 @@ impl RunStore for MemoryRunStore {
             rows.runs.get(&run).into_iter().flat_map(|history| history.effects.values().cloned()).collect();
         effects.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
         Ok(effects)
+    }
+
+    async fn stuck_effects(&self) -> Result<u64, StoreError> {
+        let rows = self.rows();
+        let effects = rows.runs.values().flat_map(|history| history.effects.values());
+        Ok(effects.filter(|effect| effect.state == EffectState::Stuck).count() as u64)
     }
 
     async fn leases(&self) -> Result<Vec<Lease>, StoreError> {

@@ -93,4 +93,8 @@ impl ProjectStore for SqliteProjectStore {
     async fn pending(&self, after: Option<&NewDelivery>, limit: u32) -> Result<Vec<NewDelivery>, StoreError> {
         self.explain(deliveries::pending(self.database.reads(), after, limit).await)
     }
+
+    async fn pending_deliveries(&self) -> Result<u64, StoreError> {
+        self.explain(deliveries::count_pending(self.database.reads()).await)
+    }
 }

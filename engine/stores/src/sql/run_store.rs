@@ -112,6 +112,10 @@ impl RunStore for SqliteRunStore {
         self.explain(effects::of_run(self.database.reads(), run).await)
     }
 
+    async fn stuck_effects(&self) -> Result<u64, StoreError> {
+        self.explain(effects::stuck(self.database.reads()).await)
+    }
+
     async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
         self.explain(leases::all(self.database.reads()).await)
     }

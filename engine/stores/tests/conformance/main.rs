@@ -109,7 +109,8 @@ claims! {
         steps_come_by_position_and_number;
     effects:
         effects_come_in_journal_order,
-        an_effect_is_written_over;
+        an_effect_is_written_over,
+        stuck_effects_are_counted_over_all_runs;
     memos:
         the_first_entry_of_a_key_stays,
         entries_are_not_shared_between_tenants_and_scopes,
@@ -125,6 +126,7 @@ claims! {
         a_redelivery_gets_the_first_answer,
         a_delivery_needs_its_project,
         what_is_pending_comes_oldest_first,
+        what_is_pending_is_counted_over_all_projects,
         a_removed_project_takes_its_deliveries_along;
     tokens:
         a_token_is_found_by_its_hash_only,
