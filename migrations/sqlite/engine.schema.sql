@@ -1,3 +1,15 @@
+CREATE TABLE attempt_logs (
+    run TEXT NOT NULL REFERENCES runs (run),
+    path TEXT NOT NULL,
+    attempt BIGINT NOT NULL,
+    tenant TEXT NOT NULL,
+    -- Of what is stored, and its size.
+    digest TEXT NOT NULL,
+    stored_bytes BIGINT NOT NULL,
+    -- Of the log itself.
+    bytes BIGINT NOT NULL,
+    PRIMARY KEY (run, path, attempt)
+) WITHOUT ROWID;
 CREATE TABLE deliveries (
     project TEXT NOT NULL REFERENCES projects (project),
     delivery TEXT NOT NULL,

@@ -27,7 +27,8 @@ macro_rules! migrations {
     };
 }
 
-const ENGINE: &[Migration] = migrations!["engine": "0001_runs", "0002_projects", "0003_project_credentials"];
+const ENGINE: &[Migration] =
+    migrations!["engine": "0001_runs", "0002_projects", "0003_project_credentials", "0004_attempt_logs"];
 
 const REGISTRY: &[Migration] = migrations!["registry": "0001_content", "0002_catalog"];
 

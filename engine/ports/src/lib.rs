@@ -26,7 +26,7 @@ pub use event_bus::{EventBus, Notice};
 pub use image_store::{
     Expect, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository, RepositoryError,
 };
-pub use log::{LogStream, Progress, StepLog};
+pub use log::{LogRecord, LogStream, Progress, StepLog};
 pub use memo::{MemoEntry, MemoKey};
 pub use project_store::{
     Delivery, DeliveryOutcome, DeliveryRow, NewDelivery, Project, ProjectStore, Token, TokenStore,

@@ -8,7 +8,7 @@ use vocab::{
     Timestamp, WorkerId,
 };
 
-use crate::{EffectRecord, MemoEntry, MemoKey, StoreError};
+use crate::{EffectRecord, LogRecord, MemoEntry, MemoKey, StoreError};
 
 /// An event as it is stored. What it means is the engine core's business.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -219,6 +219,13 @@ pub trait RunStore: Send + Sync {
         worker: WorkerId,
         until: Timestamp,
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError>;
+
+    /// Writes down where the log of an attempt lies; a record that is there already stays. `Missing` when there is no
+    /// such run of this tenant.
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError>;
+
+    /// Where the logs of a step instance lie whose attempts have ended, by attempt.
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError>;
 
     /// The cached outputs of that key.
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError>;

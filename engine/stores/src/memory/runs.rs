@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
-    StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow,
+    RunStore, StepRow, StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -114,6 +114,16 @@ impl RunStore for MemoryRunStore {
             renewed.push((lease.run, lease.path.clone(), lease.token));
         }
         Ok(renewed)
+    }
+
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {
+        self.rows().keep_log(log)
+    }
+
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError> {
+        let rows = self.rows();
+        let logs = rows.runs.get(&run).into_iter().flat_map(|history| history.logs.values());
+        Ok(logs.filter(|log| log.path == *path).cloned().collect())
     }
 
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {

@@ -6,6 +6,7 @@ mod effects;
 mod events;
 mod insert;
 mod leases;
+mod logs;
 mod memos;
 mod origins;
 mod plans;

@@ -3,7 +3,9 @@
 use migrations::{Database, Options, Schema};
 use sqlx::Row as _;
 
-use super::{deliveries, effects, events, leases, memos, origins, plans, projects, runs, steps, token_store};
+use super::{
+    deliveries, effects, events, leases, logs, memos, origins, plans, projects, runs, steps, token_store,
+};
 
 const HOT: &[&str] = &[
     plans::BY_DIGEST,
@@ -23,6 +25,9 @@ const HOT: &[&str] = &[
     leases::CLEAR,
     leases::DROP,
     leases::RENEW_ALL,
+    logs::KEEP,
+    logs::FIND,
+    logs::OF_STEP,
     memos::FIND,
     memos::FORGET,
     projects::UPDATE,

@@ -8,6 +8,7 @@ mod agreement;
 mod deliveries;
 mod effects;
 mod leases;
+mod logs;
 mod memos;
 mod projects;
 mod runs;
@@ -110,6 +111,10 @@ claims! {
     effects:
         effects_come_in_journal_order,
         an_effect_is_written_over;
+    logs:
+        the_first_record_of_a_log_stays,
+        logs_come_by_attempt_and_belong_to_their_step,
+        a_log_needs_its_run;
     memos:
         the_first_entry_of_a_key_stays,
         entries_are_not_shared_between_tenants_and_scopes,
