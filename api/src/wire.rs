@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_ports::{EventBus, RunStore, Services, StoreError, TokenStore, ToolRunner};
+use engine_ports::{ArtifactStore, EventBus, RunStore, Services, StoreError, TokenStore, ToolRunner};
 use engine_runtime::{
-    ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, Logs, ShimConfig, ShimRunner,
-    StartError, SystemClock, SystemIds,
+    ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, Logs, ShimConfig,
+    ShimRunner, StartError, SystemClock, SystemIds,
 };
 use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
 use lang::Catalogue;
@@ -59,6 +59,25 @@ pub(crate) enum WireError {
     },
 }
 
+/// What a process opens a factory for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve until it is told to stop.
+    Serve,
+    /// For one run, whose logs a person opens as files afterwards; the next start archives them.
+    Run,
+}
+
+impl Purpose {
+    /// The command, for whoever finds the data folder locked.
+    const fn command(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Run => "run",
+        }
+    }
+}
+
 /// A factory that runs, with what must be ended in order.
 pub(crate) struct Wired {
     /// The factory.
@@ -79,13 +98,13 @@ impl Wired {
     pub(crate) async fn open(
         config: Config,
         environment: &Environment,
-        command: &str,
+        purpose: Purpose,
     ) -> Result<Self, WireError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let ids: Arc<dyn IdSource> = Arc::new(SystemIds::new());
         let limits = config.limits.clone();
         let folder = DataFolder::open(&config.data_dir)?;
-        let lock = FolderLock::take(&folder, command, clock.now())?;
+        let lock = FolderLock::take(&folder, purpose.command(), clock.now())?;
         let options = Options { queue: size(limits.writer_queue), ..Options::default() };
         folder.close_databases()?;
         let engine_db = Database::open(folder.engine_db(), Schema::Engine, options).await?;
@@ -95,8 +114,10 @@ impl Wired {
         let registry = open_registry(&folder, &limits, registry_db.clone(), &clock, &ids).await?;
         let tools: Arc<dyn ToolRunner> = Arc::new(open_tools(&folder, &limits, environment)?);
         let background = CancellationToken::new();
+        let artifacts: Arc<dyn ArtifactStore> =
+            Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits));
         let services = Arc::new(Services {
-            artifacts: Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits)),
+            artifacts: Arc::clone(&artifacts),
             images: Arc::new(RegistryImages::new(registry.clone())),
             secrets: Arc::new(FileSecrets::new(folder.secrets())),
             tools: Arc::clone(&tools),
@@ -107,8 +128,9 @@ impl Wired {
         let runs: Arc<dyn RunStore> = Arc::new(SqliteRunStore::new(engine_db.clone()));
         let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(size(limits.event_backlog)));
         let io = |action| move |source| WireError::Io { action, source };
-        let logs =
-            Logs::open(folder.logs(), &limits, Arc::clone(&clock)).map_err(io("open the folder of logs"))?;
+        let logs = Logs::open(folder.logs(), &limits, Arc::clone(&clock))
+            .map_err(io("open the folder of logs"))?
+            .archived_in(LogArchive { store: Arc::clone(&runs), artifacts });
         let actions = ActionSet::new(actions())?;
         let catalogue = Catalogue::new(actions.manifests().cloned());
         let engine = Engine::start(EngineParts {
@@ -119,6 +141,7 @@ impl Wired {
             ids: Arc::clone(&ids),
             bus: Arc::clone(&bus),
             logs: logs.clone(),
+            log_files_stay: purpose == Purpose::Run,
             dirs: EngineDirs::below(folder.path()),
             limits: limits.clone(),
             worker: WorkerId::generate(&*ids),

@@ -22,7 +22,9 @@ pub use dispatch::SlotsStatus;
 pub use engine::{
     AskError, Engine, EngineDirs, EngineParts, EngineStatus, StartError, Submission, SubmitError,
 };
-pub use logs::{AttemptLog, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard};
+pub use logs::{
+    ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,
+};
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};
 pub use system::{SystemClock, SystemIds};
 pub use work::{RemoveError, SpaceWatch, WorkFolder, WorkFolders, usage};

@@ -1,4 +1,4 @@
-//! Reads a log, also while it grows.
+//! Reads a log: while it grows, when it is complete, and from the archive.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,8 +10,10 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::watch;
 
+use super::archive::LogArchive;
 use super::folder::LogName;
 use super::format::LogEntry;
+use super::pack::Unpacked;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
@@ -31,12 +33,12 @@ pub enum LogError {
     /// There is none: the attempt wrote nothing yet, or its log was pruned.
     #[error("there is no log of {0}")]
     Missing(String),
-    /// The disk failed.
+    /// The disk failed, or what keeps the archive.
     #[error("the log of {name} cannot be read: {reason}")]
     Io {
         /// Which log.
         name: String,
-        /// What the disk said.
+        /// What it said.
         reason: io::Error,
     },
 }
@@ -45,7 +47,8 @@ struct Reader {
     path: PathBuf,
     name: LogName,
     live: Option<watch::Receiver<u64>>,
-    file: Option<File>,
+    archive: Option<LogArchive>,
+    source: Option<Source>,
     /// Bytes read and not handed out yet, beginning at `next`.
     buffer: Vec<u8>,
     /// How much of the buffer was handed out.
@@ -53,13 +56,21 @@ struct Reader {
     next: u64,
 }
 
+/// Where the bytes come from. A file that is archived meanwhile is read to its end all the same.
+enum Source {
+    File(File),
+    Archive(Box<Unpacked>),
+}
+
 pub(super) fn follow(
     path: PathBuf,
     name: LogName,
     live: Option<watch::Receiver<u64>>,
+    archive: Option<LogArchive>,
     offset: u64,
 ) -> impl Stream<Item = Result<LogLine, LogError>> + Send {
-    let reader = Reader { path, name, live, file: None, buffer: Vec::new(), taken: 0, next: offset };
+    let reader =
+        Reader { path, name, live, archive, source: None, buffer: Vec::new(), taken: 0, next: offset };
     stream::try_unfold(reader, |mut reader| async move {
         let next = reader.line().await.map_err(|error| reader.explain(error))?;
         Ok(next.map(|line| (line, reader)))
@@ -100,26 +111,41 @@ impl Reader {
 
     /// Reads on; whether there was something.
     async fn fill(&mut self) -> io::Result<bool> {
-        let file = if let Some(file) = &mut self.file {
-            file
-        } else {
-            let mut file = match File::open(&self.path).await {
-                // The log is open and has no line yet.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && self.live.is_some() => {
-                    return Ok(false);
-                }
-                other => other?,
-            };
-            file.seek(io::SeekFrom::Start(self.next)).await?;
-            self.file.insert(file)
-        };
+        if self.source.is_none() {
+            self.source = self.open().await?;
+        }
+        let Some(source) = &mut self.source else { return Ok(false) };
         self.buffer.drain(..self.taken);
         self.taken = 0;
         let before = self.buffer.len();
-        self.buffer.resize(before + CHUNK, 0);
-        let count = file.read(&mut self.buffer[before..]).await?;
-        self.buffer.truncate(before + count);
-        Ok(count > 0)
+        match source {
+            Source::File(file) => {
+                self.buffer.resize(before + CHUNK, 0);
+                let count = file.read(&mut self.buffer[before..]).await?;
+                self.buffer.truncate(before + count);
+            }
+            Source::Archive(unpacked) => self.buffer.extend(unpacked.next().await?),
+        }
+        Ok(self.buffer.len() > before)
+    }
+
+    /// The file, else the archive: a file goes only after the archive has it. `None` when the log is open and has no
+    /// line yet.
+    async fn open(&mut self) -> io::Result<Option<Source>> {
+        let missing = match File::open(&self.path).await {
+            Ok(mut file) => {
+                file.seek(io::SeekFrom::Start(self.next)).await?;
+                return Ok(Some(Source::File(file)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => error,
+            Err(error) => return Err(error),
+        };
+        if let Some(archive) = &self.archive
+            && let Some(unpacked) = archive.open(&self.name, self.next).await?
+        {
+            return Ok(Some(Source::Archive(Box::new(unpacked))));
+        }
+        if self.live.is_some() { Ok(None) } else { Err(missing) }
     }
 
     fn explain(&self, reason: io::Error) -> LogError {
@@ -219,13 +245,13 @@ mod tests {
         let (_home, logs, name) = logs(&Limits::default());
         let LogName::Attempt { run, path, .. } = name.clone() else { unreachable!() };
         assert!(matches!(logs.follow(name, 0).try_collect::<Vec<_>>().await, Err(LogError::Missing(_))));
-        assert!(logs.attempts(run, &path).unwrap().is_empty());
+        assert!(logs.attempts(run, &path).await.unwrap().is_empty());
         for attempt in [2, 1] {
             say(&logs.write(LogName::Attempt { run, path: path.clone(), attempt }), "x");
         }
         say(&logs.write(LogName::Undo { run, path: path.clone(), effect: "../evil".into() }), "x");
-        assert_eq!(logs.attempts(run, &path).unwrap(), [1, 2]);
+        assert_eq!(logs.attempts(run, &path).await.unwrap(), [1, 2]);
         logs.remove(run).unwrap();
-        assert!(logs.attempts(run, &path).unwrap().is_empty());
+        assert!(logs.attempts(run, &path).await.unwrap().is_empty());
     }
 }
