@@ -75,5 +75,7 @@ async fn a_log_reads_the_same_once_it_is_archived_by_git() {
     for more in ["", "&follow=true", "&attempt=1", "&attempt=1&follow=true"] {
         assert_eq!(read(more).await.1, followed, "{more}");
     }
+    let rest = followed.split_once('\n').unwrap().1;
+    assert_eq!(read("&offset=1").await.1, rest, "an offset inside a line begins with the next one");
     assert_eq!(read("&attempt=2").await.0, 404);
 }

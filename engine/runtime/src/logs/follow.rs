@@ -54,6 +54,8 @@ struct Reader {
     /// How much of the buffer was handed out.
     taken: usize,
     next: u64,
+    /// What comes first is the end of a line that began before.
+    inside: bool,
 }
 
 /// Where the bytes come from. A file that is archived meanwhile is read to its end all the same.
@@ -69,8 +71,10 @@ pub(super) fn follow(
     archive: Option<LogArchive>,
     offset: u64,
 ) -> impl Stream<Item = Result<LogLine, LogError>> + Send {
+    // One byte earlier: where a line begins, that is the end of the one before.
+    let (next, inside) = (offset.saturating_sub(1), offset > 0);
     let reader =
-        Reader { path, name, live, archive, source: None, buffer: Vec::new(), taken: 0, next: offset };
+        Reader { path, name, live, archive, source: None, buffer: Vec::new(), taken: 0, next, inside };
     stream::try_unfold(reader, |mut reader| async move {
         let next = reader.line().await.map_err(|error| reader.explain(error))?;
         Ok(next.map(|line| (line, reader)))
@@ -85,7 +89,10 @@ impl Reader {
                 let entry = LogEntry::from_line(&rest[..end]);
                 self.taken += end + 1;
                 self.next += end as u64 + 1;
-                // An offset in the middle of a line gives a piece that is none: it is passed over.
+                if std::mem::take(&mut self.inside) {
+                    continue;
+                }
+                // What is no line of ours, as a crash may leave it, is passed over.
                 match entry {
                     Some(entry) => return Ok(Some(LogLine { entry, next: self.next })),
                     None => continue,
@@ -204,6 +211,26 @@ mod tests {
         let resumed: Vec<_> = logs.follow(name.clone(), first.next).try_collect().await.unwrap();
         assert_eq!(resumed.len(), 1);
         assert_eq!(resumed[0].entry.text, "two");
+    }
+
+    #[tokio::test]
+    async fn an_offset_inside_a_line_begins_with_the_next_one() {
+        let (_home, logs, name) = logs(&Limits::default());
+        let log = logs.write(name.clone());
+        say(&log, "one");
+        say(&log, "two");
+        drop(log);
+        let from = async |offset| -> Vec<String> {
+            let lines: Vec<_> = logs.follow(name.clone(), offset).try_collect().await.unwrap();
+            lines.into_iter().map(|line| line.entry.text).collect()
+        };
+        let second = logs.read(name.clone(), 0, 1).await.unwrap()[0].next;
+        assert_eq!(from(0).await, ["one", "two"]);
+        for offset in 1..=second {
+            assert_eq!(from(offset).await, ["two"], "{offset}");
+        }
+        assert_eq!(from(second + 1).await, Vec::<String>::new());
+        assert_eq!(from(1000).await, Vec::<String>::new());
     }
 
     #[tokio::test]
