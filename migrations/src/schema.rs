@@ -27,8 +27,7 @@ macro_rules! migrations {
     };
 }
 
-const ENGINE: &[Migration] =
-    migrations!["engine": "0001_runs", "0002_projects", "0003_project_credentials", "0004_attempt_logs"];
+const ENGINE: &[Migration] = migrations!["engine": "0001_runs", "0002_projects", "0003_project_credentials", "0004_attempt_logs", "0005_retention"];
 
 const REGISTRY: &[Migration] = migrations!["registry": "0001_content", "0002_catalog"];
 

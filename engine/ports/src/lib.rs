@@ -11,6 +11,7 @@ mod image_store;
 mod log;
 mod memo;
 mod project_store;
+mod retention;
 mod run_store;
 mod secret_store;
 mod settings;
@@ -31,6 +32,7 @@ pub use memo::{MemoEntry, MemoKey};
 pub use project_store::{
     Delivery, DeliveryOutcome, DeliveryRow, NewDelivery, Project, ProjectStore, Token, TokenStore,
 };
+pub use retention::{FinishedFilter, FinishedRun};
 pub use run_store::{
     Commit, EventRecord, Lease, LeaseChange, NewRun, Page, RunFilter, RunRow, RunStore, StepRow,
 };

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow,
-    RunStore, StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -182,6 +182,15 @@ impl RunStore for Faulty {
     async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError> {
         self.alive()?;
         self.inner.logs(run, path).await
+    }
+
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError> {
+        self.alive()?;
+        self.inner.finished(filter, limit).await
+    }
+
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError> {
+        self.write(self.inner.remove(run)).await
     }
 
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {

@@ -21,7 +21,7 @@ pub(super) struct Rows {
     pub(super) plans: BTreeMap<Digest, Json>,
     pub(super) leases: BTreeMap<(RunId, StepPath), Lease>,
     pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
-    origins: BTreeMap<Origin, RunId>,
+    pub(super) origins: BTreeMap<Origin, RunId>,
 }
 
 /// A run with what hangs on it.

@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow,
-    RunStore, StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -124,6 +124,14 @@ impl RunStore for MemoryRunStore {
         let rows = self.rows();
         let logs = rows.runs.get(&run).into_iter().flat_map(|history| history.logs.values());
         Ok(logs.filter(|log| log.path == *path).cloned().collect())
+    }
+
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError> {
+        Ok(self.rows().finished(filter, limit as usize))
+    }
+
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError> {
+        Ok(self.rows().remove(run))
     }
 
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {

@@ -14,6 +14,7 @@ mod project_store;
 mod projects;
 #[cfg(test)]
 mod query_plans;
+mod retention;
 mod run_store;
 mod runs;
 mod steps;

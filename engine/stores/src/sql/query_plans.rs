@@ -4,7 +4,8 @@ use migrations::{Database, Options, Schema};
 use sqlx::Row as _;
 
 use super::{
-    deliveries, effects, events, leases, logs, memos, origins, plans, projects, runs, steps, token_store,
+    deliveries, effects, events, leases, logs, memos, origins, plans, projects, retention, runs, steps,
+    token_store,
 };
 
 const HOT: &[&str] = &[
@@ -28,6 +29,10 @@ const HOT: &[&str] = &[
     logs::KEEP,
     logs::FIND,
     logs::OF_STEP,
+    retention::FINISHED,
+    retention::REMOVABLE,
+    retention::REMOVE_PLAN,
+    retention::FORGET_DELIVERIES,
     memos::FIND,
     memos::FORGET,
     projects::UPDATE,
@@ -53,6 +58,7 @@ const ORDERED: &[&str] = &[
     events::AFTER,
     projects::LIST,
     deliveries::PENDING,
+    retention::FINISHED,
 ];
 
 async fn plan(database: &Database, sql: &'static str) -> Vec<String> {
@@ -66,11 +72,13 @@ async fn hot_statements_search_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let database =
         Database::open(folder.path().join("engine.db"), Schema::Engine, Options::default()).await.unwrap();
-    for sql in HOT {
+    for sql in HOT.iter().chain(&retention::REMOVE) {
         for detail in plan(&database, sql).await {
             // An index whose condition leaves only the rows that are asked for may be read whole.
             let partial = detail.contains("runs_unfinished") || detail.contains("deliveries_pending");
-            assert!(!detail.starts_with("SCAN") || partial, "{detail}: {sql}");
+            // Nor is counting what a bounded search gave a scan of a table.
+            let counts = detail.starts_with("SCAN (subquery");
+            assert!(!detail.starts_with("SCAN") || partial || counts, "{detail}: {sql}");
         }
     }
     for sql in ORDERED {

@@ -27,7 +27,7 @@ pub(crate) fn path(text: &str) -> StepPath {
     text.parse().unwrap()
 }
 
-pub(crate) fn at(millis: i64) -> Timestamp {
+pub(crate) const fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000 + millis)
 }
 
