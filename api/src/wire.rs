@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_ports::{ArtifactStore, EventBus, RunStore, Services, StoreError, TokenStore, ToolRunner};
+use engine_ports::{
+    ArtifactStore, EventBus, ProjectStore, RunStore, Services, StoreError, TokenStore, ToolRunner,
+};
 use engine_runtime::{
     ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, Logs, ShimConfig,
     ShimRunner, StartError, SystemClock, SystemIds,
@@ -23,7 +25,7 @@ use crate::data::{AdminToken, DataError, DataFolder, Endpoint, FolderLock, Seale
 use crate::factory::{Factory, FactoryParts};
 use crate::filters::Tokens;
 use crate::metrics::{self, Metrics};
-use crate::upkeep::upkeep;
+use crate::upkeep::{Policy, Upkeep, upkeep};
 
 /// How long content that nobody holds yet is safe.
 const LEASE: Duration = Duration::from_secs(3600);
@@ -151,7 +153,16 @@ impl Wired {
         let reader =
             RepositoryReader::new(Arc::clone(&tools), config.steps.clone(), folder.repositories(), bounds);
         tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
-        tokio::spawn(upkeep(registry.clone(), Arc::clone(&runs), Arc::clone(&clock), background.clone()));
+        let projects: Arc<dyn ProjectStore> = Arc::new(SqliteProjectStore::new(engine_db.clone()));
+        let kept_up = Upkeep {
+            registry: registry.clone(),
+            runs: Arc::clone(&runs),
+            projects: Arc::clone(&projects),
+            logs: logs.clone(),
+            clock: Arc::clone(&clock),
+            policy: Policy::of(&config.retention),
+        };
+        tokio::spawn(upkeep(kept_up, background.clone()));
         let databases = [engine_db.clone(), registry_db];
         let factory = Factory::new(FactoryParts {
             sealer: Sealer::ensure(&folder)?,
@@ -159,7 +170,7 @@ impl Wired {
             clock,
             ids,
             runs,
-            projects: Arc::new(SqliteProjectStore::new(engine_db.clone())),
+            projects,
             tokens: Tokens::new(token_store),
             bus,
             logs,
