@@ -24,7 +24,7 @@ use crate::factory::{Factory, NewStart};
 use crate::model::{EffectView, EventView, PlanStepView, RunDetail, RunSummary, StepView};
 use crate::serve::Signals;
 use crate::ui::{Output, Ui};
-use crate::wire::Wired;
+use crate::wire::{Purpose, Wired};
 
 /// Who started it, for the record.
 const ACTOR: &str = "command line";
@@ -73,7 +73,7 @@ async fn here_and_now(command: Run, setup: &Setup) -> Result<(), Failure> {
         config.steps.git_roots.push(repository.top().to_owned());
     }
     let mut signals = Signals::listen()?;
-    let wired = Wired::open(config, &setup.environment, "run").await?;
+    let wired = Wired::open(config, &setup.environment, Purpose::Run).await?;
     let source = match repository {
         Some(repository) => repository.head(&*wired.tools, wired.folder.path(), setup.ui).await,
         None => None,
@@ -206,9 +206,9 @@ struct LocalRun {
 
 impl LocalRun {
     /// The log of the newest attempt of a step that has one.
-    fn log_of(&self, step: &StepView) -> Option<LogName> {
+    async fn log_of(&self, step: &StepView) -> Option<LogName> {
         let path = step.path.parse().ok()?;
-        let attempt = *self.factory.logs.attempts(self.run, &path).ok()?.last()?;
+        let attempt = *self.factory.logs.attempts(self.run, &path).await.ok()?.last()?;
         Some(LogName::Attempt { run: self.run, path, attempt })
     }
 
@@ -249,11 +249,21 @@ impl Watched for LocalRun {
     }
 
     async fn tail(&mut self, step: &StepView) -> Option<Tail> {
-        tokio::time::timeout(LOG_PATIENCE, self.read_tail(self.log_of(step)?)).await.ok()
+        tokio::time::timeout(LOG_PATIENCE, self.read_tail(self.log_of(step).await?)).await.ok()
     }
 
-    fn whole_log(&self, step: &StepView) -> String {
-        self.log_of(step).map(|log| self.factory.logs.file(&log).display().to_string()).unwrap_or_default()
+    async fn whole_log(&mut self, step: &StepView) -> String {
+        let Some(log) = self.log_of(step).await else { return String::new() };
+        let file = self.factory.logs.file(&log);
+        if file.is_file() {
+            return file.display().to_string();
+        }
+        // A run of many hours: what ended long ago is archived.
+        let folder = self.folder.display();
+        format!(
+            "`image-factory runs logs {} '{}' --data-dir {folder}`, while `image-factory serve --data-dir {folder}` runs",
+            self.run, step.path
+        )
     }
 
     async fn events(&mut self, after: u64) -> Vec<EventView> {

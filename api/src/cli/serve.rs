@@ -17,7 +17,7 @@ use crate::data::Endpoint;
 use crate::routes::routes;
 use crate::serve::{Edge, Identity, Listener, Signals, serve as serve_connections};
 use crate::trigger::resume_pending;
-use crate::wire::Wired;
+use crate::wire::{Purpose, Wired};
 
 /// Serve API, webhooks and registry.
 #[derive(Debug, Args)]
@@ -62,7 +62,7 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     setup.start_log(&config.log, false)?;
     let mut signals = Signals::listen()?;
     let identity = Identity::load(&config.tls)?;
-    let mut wired = Wired::open(config.clone(), &setup.environment, "serve").await?;
+    let mut wired = Wired::open(config.clone(), &setup.environment, Purpose::Serve).await?;
     let stop = CancellationToken::new();
     let listener = Listener::bind(config.listen).await?;
     let (base, local) = urls(&config, listener.address, identity.is_some());

@@ -19,9 +19,14 @@ pub fn reference() -> String {
          Sizes are numbers of bytes or texts such as `64MiB`; times are numbers of seconds or texts such as \
          `1h 30m`. In variables, lists of paths are separated by `:`, lists of hosts by `,`, and tables are written `a=b,c=d`.\n",
     );
-    for (title, prefix) in
-        [("Server", ""), ("TLS", "tls."), ("Log", "log."), ("Steps", "steps."), ("Limits", "limits.")]
-    {
+    for (title, prefix) in [
+        ("Server", ""),
+        ("TLS", "tls."),
+        ("Log", "log."),
+        ("Steps", "steps."),
+        ("Retention", "retention."),
+        ("Limits", "limits."),
+    ] {
         let _ = write!(
             page,
             "\n## {title}\n\n| key | kind | default | variable | meaning |\n| --- | --- | --- | --- | --- |\n"

@@ -172,6 +172,18 @@ const ROWS: &[Setting] = &[
         None,
         "Keys of ssh hosts in OpenSSH's `known_hosts` form; others are refused. Default: `/etc/ssh/ssh_known_hosts`.",
     ),
+    row(
+        "retention.runs_days",
+        Kind::Count,
+        Some("90"),
+        "Days after its end that a run is kept, with its events, its logs and what it alone holds in the content store; also the days after which a delivery of a webhook is forgotten that was acted on. 0 keeps everything for ever. A run that has not ended is always kept, and so is one with an effect that a person must see: stuck, or not known to be gone.",
+    ),
+    row(
+        "retention.runs_per_workflow_min",
+        Kind::Count,
+        Some("20"),
+        "How many of the last runs of each workflow of a project are kept, however old they are.",
+    ),
 ];
 
 /// All settings, in the order of the reference.

@@ -137,6 +137,13 @@ words!(
     }
 );
 
+impl EffectState {
+    /// Whether nothing is left to be done about it: it is meant to stay, or it is gone, or it is somebody else's.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Released | Self::Undone | Self::Superseded)
+    }
+}
+
 words!(
     /// How the unwinding of a run went.
     Compensation {

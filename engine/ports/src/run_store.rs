@@ -8,7 +8,7 @@ use vocab::{
     Timestamp, WorkerId,
 };
 
-use crate::{EffectRecord, MemoEntry, MemoKey, StoreError};
+use crate::{EffectRecord, FinishedFilter, FinishedRun, LogRecord, MemoEntry, MemoKey, StoreError};
 
 /// An event as it is stored. What it means is the engine core's business.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -229,6 +229,21 @@ pub trait RunStore: Send + Sync {
         worker: WorkerId,
         until: Timestamp,
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError>;
+
+    /// Writes down where the log of an attempt lies; a record that is there already stays. `Missing` when there is no
+    /// such run of this tenant.
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError>;
+
+    /// Where the logs of a step instance lie whose attempts have ended, by attempt.
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError>;
+
+    /// Runs that have ended, by their end and their id.
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError>;
+
+    /// Removes a run with everything that is written about it, in one transaction; the plan too when no other run
+    /// follows it. Cached outputs stay. `false`, and nothing is touched, when there is no such run, when it has not
+    /// ended, or when an effect of it is not over.
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError>;
 
     /// The cached outputs of that key.
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError>;

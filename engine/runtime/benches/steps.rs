@@ -70,6 +70,7 @@ async fn measure(runs: usize, steps: usize) -> String {
         ids: Arc::new(ids),
         bus: bus.clone(),
         logs: Logs::open(home.path().join("logs"), &limits, clock.clone()).unwrap(),
+        log_files_stay: true,
         dirs: EngineDirs::below(home.path()),
         limits,
         worker,

@@ -23,7 +23,9 @@ pub use engine::{
     AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, StartError, Submission, SubmitError,
 };
 pub use engine_core::run::{Decided, DecisionRefused};
-pub use logs::{AttemptLog, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard};
+pub use logs::{
+    ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,
+};
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};
 pub use system::{SystemClock, SystemIds};
 pub use work::{RemoveError, SpaceWatch, WorkFolder, WorkFolders, usage};

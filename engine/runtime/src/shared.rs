@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) bus: Arc<dyn EventBus>,
     pub(crate) logs: Logs,
+    /// Whether complete logs wait for the next start before they are archived.
+    pub(crate) log_files_stay: bool,
     pub(crate) folders: WorkFolders,
     pub(crate) limits: Limits,
     pub(crate) worker: WorkerId,

@@ -70,7 +70,8 @@ pub(crate) struct Ended {
 
 /// Executes an attempt to its end. Says nothing when its lease is lost: then another attempt is due.
 pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
-    let (run, path) = (assignment.run, assignment.path.clone());
+    let (run, path, attempt) = (assignment.run, assignment.path.clone(), assignment.attempt);
+    let meta = Arc::clone(&assignment.meta);
     let token = assignment.token;
     let folder = shared.folders.create();
     let outcome = match &folder {
@@ -86,6 +87,22 @@ pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
     }
     shared.local.forget(run, token);
     clear(&mut folder, run, &path).await;
+    archive(&shared, &meta, run, &path, attempt).await;
+}
+
+/// Moves the log into the content store. What fails or is cut off here is done again later, from the file.
+async fn archive(shared: &Shared, meta: &RunMeta, run: RunId, path: &StepPath, attempt: u32) {
+    if shared.log_files_stay {
+        return;
+    }
+    tokio::select! {
+        () = shared.stopped.cancelled() => {}
+        archived = shared.logs.archive(&meta.tenant, run, path, attempt) => {
+            if let Err(error) = archived {
+                tracing::warn!(%run, %path, attempt, %error, "a log stays a file for now");
+            }
+        }
+    }
 }
 
 /// Repeats the report until it is durable or refused: the work is not done twice because the store stumbled.

@@ -1,4 +1,4 @@
-//! What goes on beside the runs: handing out slots, waking runs, renewing leases, watching space.
+//! What goes on beside the runs: handing out slots, waking runs, renewing leases, archiving logs, watching space.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,8 @@ use crate::work::SpaceWatch;
 const SPACE_PAUSE: Duration = Duration::from_secs(2);
 /// Pause between two looks for runs in which something is due.
 const WAKE_PAUSE: Duration = Duration::from_secs(1);
+/// Pause between two looks for logs that could not be archived when they were complete.
+const ARCHIVE_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two renewals: several fit into a lease.
 const RENEW_PAUSE: Duration = Duration::from_secs(10);
 
@@ -24,6 +26,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, offered: mpsc::Receiver<(RunId, Slot)>
     until_stopped(shared, hand_out(Arc::clone(shared), offered));
     until_stopped(shared, wake(Arc::clone(shared)));
     until_stopped(shared, renew(Arc::clone(shared)));
+    until_stopped(shared, archive(Arc::clone(shared)));
     until_stopped(shared, watch(Arc::clone(shared), space));
 }
 
@@ -78,6 +81,16 @@ async fn renew(shared: Arc<Shared>) {
                 shared.send(run, Message::Lost { path, token }).await;
             }
         }
+    }
+}
+
+/// Archives logs that an earlier start or a failure left as files.
+async fn archive(shared: Arc<Shared>) {
+    loop {
+        if let Err(error) = shared.logs.archive_left().await {
+            tracing::warn!(%error, "some logs stay files for now");
+        }
+        tokio::time::sleep(ARCHIVE_PAUSE).await;
     }
 }
 

@@ -24,7 +24,19 @@ impl Engine {
     /// First processes of an earlier start are ended and its work folders removed; then every unfinished run is read
     /// back from its events. A history that this version does not understand refuses the start.
     pub async fn start(parts: EngineParts) -> Result<Self, StartError> {
-        let EngineParts { store, services, actions, clock, ids, bus, logs, dirs, limits, worker } = parts;
+        let EngineParts {
+            store,
+            services,
+            actions,
+            clock,
+            ids,
+            bus,
+            logs,
+            log_files_stay,
+            dirs,
+            limits,
+            worker,
+        } = parts;
         let shims = dirs.shims.clone();
         let swept = tokio::task::spawn_blocking(move || sweep_stale(&shims))
             .await
@@ -51,6 +63,7 @@ impl Engine {
             ids,
             bus,
             logs,
+            log_files_stay,
             folders,
             limits,
             worker,

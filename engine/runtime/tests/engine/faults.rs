@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
-    StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -177,6 +177,24 @@ impl RunStore for Faulty {
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError> {
         self.alive()?;
         self.inner.renew(worker, until).await
+    }
+
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {
+        self.write(self.inner.keep_log(log)).await
+    }
+
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError> {
+        self.alive()?;
+        self.inner.logs(run, path).await
+    }
+
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError> {
+        self.alive()?;
+        self.inner.finished(filter, limit).await
+    }
+
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError> {
+        self.write(self.inner.remove(run)).await
     }
 
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {

@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
-    StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, EffectState, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -120,6 +120,24 @@ impl RunStore for MemoryRunStore {
             renewed.push((lease.run, lease.path.clone(), lease.token));
         }
         Ok(renewed)
+    }
+
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {
+        self.rows().keep_log(log)
+    }
+
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError> {
+        let rows = self.rows();
+        let logs = rows.runs.get(&run).into_iter().flat_map(|history| history.logs.values());
+        Ok(logs.filter(|log| log.path == *path).cloned().collect())
+    }
+
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError> {
+        Ok(self.rows().finished(filter, limit as usize))
+    }
+
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError> {
+        Ok(self.rows().remove(run))
     }
 
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {

@@ -3,7 +3,10 @@
 use migrations::{Database, Options, Schema};
 use sqlx::Row as _;
 
-use super::{deliveries, effects, events, leases, memos, origins, plans, projects, runs, steps, token_store};
+use super::{
+    deliveries, effects, events, leases, logs, memos, origins, plans, projects, retention, runs, steps,
+    token_store,
+};
 
 const HOT: &[&str] = &[
     plans::BY_DIGEST,
@@ -24,6 +27,13 @@ const HOT: &[&str] = &[
     leases::CLEAR,
     leases::DROP,
     leases::RENEW_ALL,
+    logs::KEEP,
+    logs::FIND,
+    logs::OF_STEP,
+    retention::FINISHED,
+    retention::REMOVABLE,
+    retention::REMOVE_PLAN,
+    retention::FORGET_DELIVERIES,
     memos::FIND,
     memos::FORGET,
     projects::UPDATE,
@@ -53,6 +63,7 @@ const ORDERED: &[&str] = &[
     events::AFTER,
     projects::LIST,
     deliveries::PENDING,
+    retention::FINISHED,
 ];
 
 async fn plan(database: &Database, sql: &'static str) -> Vec<String> {
@@ -66,11 +77,13 @@ async fn hot_statements_search_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let database =
         Database::open(folder.path().join("engine.db"), Schema::Engine, Options::default()).await.unwrap();
-    for sql in HOT {
+    for sql in HOT.iter().chain(&retention::REMOVE) {
         for detail in plan(&database, sql).await {
             // An index whose condition leaves only the rows that are asked for may be read whole.
             let partial = PARTIAL.iter().any(|index| detail.contains(index));
-            assert!(!detail.starts_with("SCAN") || partial, "{detail}: {sql}");
+            // Nor is counting what a bounded search gave a scan of a table.
+            let counts = detail.starts_with("SCAN (subquery");
+            assert!(!detail.starts_with("SCAN") || partial || counts, "{detail}: {sql}");
         }
     }
     for sql in ORDERED {

@@ -8,8 +8,10 @@ mod agreement;
 mod deliveries;
 mod effects;
 mod leases;
+mod logs;
 mod memos;
 mod projects;
+mod retention;
 mod runs;
 mod sample;
 mod steps;
@@ -111,6 +113,18 @@ claims! {
         effects_come_in_journal_order,
         an_effect_is_written_over,
         stuck_effects_are_counted_over_all_runs;
+    logs:
+        the_first_record_of_a_log_stays,
+        logs_come_by_attempt_and_belong_to_their_step,
+        a_log_needs_its_run;
+    retention:
+        a_removed_run_leaves_nothing,
+        a_plan_goes_with_its_last_run,
+        an_unfinished_run_is_never_removed,
+        a_run_with_open_effects_is_never_removed,
+        finished_runs_come_by_their_end_and_in_parts,
+        newer_runs_are_those_of_the_same_workflow_and_project,
+        only_concluded_deliveries_are_forgotten;
     memos:
         the_first_entry_of_a_key_stays,
         entries_are_not_shared_between_tenants_and_scopes,
