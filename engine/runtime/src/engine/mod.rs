@@ -1,11 +1,13 @@
 //! The engine as its doors see it.
 
+mod archiver;
 mod background;
 mod error;
 mod handle;
 mod parts;
 mod start;
 
+pub(crate) use archiver::{ArchiveQueue, CompleteLog};
 pub use error::{AskError, StartError, SubmitError};
 pub use handle::{Engine, EngineStatus};
 pub use parts::{EngineDirs, EngineParts, Submission};
