@@ -80,7 +80,7 @@ fn combinations(
         pattern.iter().all(|(name, value)| combination.get(name) == Some(value))
     };
     all.retain(|combination| !exclude.iter().any(|pattern| agrees(pattern, combination)));
-    let of_axes = all.len();
+    let product = all.len();
     for pattern in include {
         let on_axes = |name: &&String| axes.iter().any(|(axis, _)| axis == *name);
         let fits = |combination: &Combination| {
@@ -88,7 +88,7 @@ fn combinations(
             named.all(|name| combination.get(name) == pattern.get(name))
         };
         let mut alone = true;
-        for combination in all[..of_axes].iter_mut().filter(|combination| fits(combination)) {
+        for combination in all[..product].iter_mut().filter(|combination| fits(combination)) {
             alone = false;
             combination.extend(pattern.iter().map(|(name, value)| (name.clone(), value.clone())));
         }

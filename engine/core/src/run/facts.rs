@@ -26,6 +26,7 @@ impl Slot {
 
 /// What is true about a run.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Facts {
     /// Sequence number of the last event.
     pub(crate) seq: u64,

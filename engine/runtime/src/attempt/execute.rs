@@ -17,6 +17,7 @@ use super::leash::{Leash, Stop};
 use super::{check, memo, secrets};
 use crate::dispatch::Slot;
 use crate::driver::{Message, RunMeta};
+use crate::engine::CompleteLog;
 use crate::logs::LogName;
 use crate::shared::Shared;
 use crate::work::{self, WorkFolder};
@@ -87,22 +88,8 @@ pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
     }
     shared.local.forget(run, token);
     clear(&mut folder, run, &path).await;
-    archive(&shared, &meta, run, &path, attempt).await;
-}
-
-/// Moves the log into the content store. What fails or is cut off here is done again later, from the file.
-async fn archive(shared: &Shared, meta: &RunMeta, run: RunId, path: &StepPath, attempt: u32) {
-    if shared.log_files_stay {
-        return;
-    }
-    tokio::select! {
-        () = shared.stopped.cancelled() => {}
-        archived = shared.logs.archive(&meta.tenant, run, path, attempt) => {
-            if let Err(error) = archived {
-                tracing::warn!(%run, %path, attempt, %error, "a log stays a file for now");
-            }
-        }
-    }
+    let tenant = meta.tenant.clone();
+    shared.archive.add(CompleteLog { tenant, run, path, attempt });
 }
 
 /// Repeats the report until it is durable or refused: the work is not done twice because the store stumbled.

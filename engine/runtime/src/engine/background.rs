@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use vocab::RunId;
 
+use super::archiver::{CompleteLog, archive};
 use crate::attempt::{LocalAttempt, Stop};
 use crate::dispatch::Slot;
 use crate::driver::{LEASE, Message};
@@ -16,17 +17,20 @@ use crate::work::SpaceWatch;
 const SPACE_PAUSE: Duration = Duration::from_secs(2);
 /// Pause between two looks for runs in which something is due.
 const WAKE_PAUSE: Duration = Duration::from_secs(1);
-/// Pause between two looks for logs that could not be archived when they were complete.
-const ARCHIVE_PAUSE: Duration = Duration::from_secs(3600);
 /// Pause between two renewals: several fit into a lease.
 const RENEW_PAUSE: Duration = Duration::from_secs(10);
 
 /// Starts them. They end when the engine stops.
-pub(super) fn spawn(shared: &Arc<Shared>, offered: mpsc::Receiver<(RunId, Slot)>, space: Arc<SpaceWatch>) {
+pub(super) fn spawn(
+    shared: &Arc<Shared>,
+    offered: mpsc::Receiver<(RunId, Slot)>,
+    complete: mpsc::Receiver<CompleteLog>,
+    space: Arc<SpaceWatch>,
+) {
     until_stopped(shared, hand_out(Arc::clone(shared), offered));
     until_stopped(shared, wake(Arc::clone(shared)));
     until_stopped(shared, renew(Arc::clone(shared)));
-    until_stopped(shared, archive(Arc::clone(shared)));
+    until_stopped(shared, archive(Arc::clone(shared), complete));
     until_stopped(shared, watch(Arc::clone(shared), space));
 }
 
@@ -81,16 +85,6 @@ async fn renew(shared: Arc<Shared>) {
                 shared.send(run, Message::Lost { path, token }).await;
             }
         }
-    }
-}
-
-/// Archives logs that an earlier start or a failure left as files.
-async fn archive(shared: Arc<Shared>) {
-    loop {
-        if let Err(error) = shared.logs.archive_left().await {
-            tracing::warn!(%error, "some logs stay files for now");
-        }
-        tokio::time::sleep(ARCHIVE_PAUSE).await;
     }
 }
 

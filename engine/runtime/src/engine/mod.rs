@@ -1,5 +1,6 @@
 //! The engine as its doors see it.
 
+mod archiver;
 mod background;
 mod decision;
 mod error;
@@ -7,6 +8,7 @@ mod handle;
 mod parts;
 mod start;
 
+pub(crate) use archiver::{ArchiveQueue, CompleteLog};
 pub use decision::Decision;
 pub use error::{AskError, StartError, SubmitError};
 pub use handle::{Engine, EngineStatus};

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::archiver::ArchiveQueue;
 use super::{Engine, EngineParts, StartError, background};
 use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
@@ -54,6 +55,7 @@ impl Engine {
             .unwrap_or(usize::MAX)
             .clamp(1, Semaphore::MAX_PERMITS);
         let (slots, offered) = Slots::new(room);
+        let (archive, complete) = ArchiveQueue::new(log_files_stay);
         let space = Arc::new(SpaceWatch::new(&dirs.data, &limits));
         let shared = Arc::new(Shared {
             store,
@@ -63,7 +65,7 @@ impl Engine {
             ids,
             bus,
             logs,
-            log_files_stay,
+            archive,
             folders,
             limits,
             worker,
@@ -87,7 +89,7 @@ impl Engine {
             .buffered(READERS)
             .try_collect()
             .await?;
-        background::spawn(&shared, offered, space);
+        background::spawn(&shared, offered, complete, space);
         for (run, loaded) in loaded {
             shared.runs.start(&shared, run, Start::Loaded(Box::new(loaded)));
         }

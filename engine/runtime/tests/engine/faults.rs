@@ -33,6 +33,22 @@ pub(crate) struct Faulty {
     dead: Mutex<bool>,
 }
 
+/// A write, until it ends or whoever waited for it goes.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Faulty {
     pub(crate) fn new(inner: Arc<dyn RunStore>) -> Self {
         Self {
@@ -82,10 +98,8 @@ impl Faulty {
         self.alive()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let fault = self.plan.lock().unwrap().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
-        self.under_way.fetch_add(1, Ordering::SeqCst);
-        let result = self.meet(fault, work).await;
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
-        result
+        let _under_way = UnderWay::begin(&self.under_way);
+        self.meet(fault, work).await
     }
 
     async fn meet<T>(
