@@ -50,7 +50,7 @@ pub(crate) struct PlanAnswer {
 impl PlanAnswer {
     /// The plan of a workflow that compiled against `catalogue`.
     pub(crate) fn of(workflow: &Workflow, catalogue: &Catalogue) -> Result<Self, PlanError> {
-        Ok(Self::new(&Plan::of(workflow, catalogue)?))
+        Ok(Self::new(&Plan::of(workflow, &[], catalogue)?))
     }
 
     /// A plan as callers see it.

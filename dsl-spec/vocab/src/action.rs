@@ -183,6 +183,20 @@ pub struct ToolNeed {
     pub package: String,
 }
 
+/// What a step can wait for without holding a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitKind {
+    /// A moment.
+    Time,
+    /// Word from outside that something happened.
+    Event,
+    /// People who say yes or no.
+    Decision,
+    /// Another run.
+    Run,
+}
+
 /// All that lint, plan, docs and dispatch know about an action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ActionManifest {
@@ -202,6 +216,9 @@ pub struct ActionManifest {
     pub caching: Caching,
     /// What it makes outside.
     pub effects: Vec<EffectSpec>,
+    /// What it waits for without a worker, where that is all it does: the engine does it itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<WaitKind>,
     /// What it needs on the worker.
     pub tools: Vec<ToolNeed>,
     /// A step in YAML that shows its use.

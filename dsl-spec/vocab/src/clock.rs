@@ -1,6 +1,7 @@
 //! Time as an argument: wall time for records, monotonic time for durations.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -31,6 +32,23 @@ impl Timestamp {
     /// How long after `earlier` this is; zero when it is not after.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+/// A text that is no moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no moment; expected something like `2027-01-31T06:00:00Z`")]
+pub struct TimestampError(String);
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    /// Reads RFC 3339, to the millisecond.
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let moment: Result<jiff::Timestamp, _> = text.parse();
+        moment
+            .map(|moment| Self(moment.as_millisecond()))
+            .map_err(|_| TimestampError(text.chars().take(80).collect()))
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::{Digest, Timestamp};
+
 /// Where identifiers come from. Injected, so that a test can foresee them.
 pub trait IdSource: Send + Sync {
     /// A fresh `UUIDv7`, later than every one before it.
@@ -85,3 +87,16 @@ id!(
     /// A process that executes attempts; a new one at each start.
     WorkerId
 );
+impl RunId {
+    /// The id of a run that follows from another one: the same whoever computes it. `at` is the moment of its birth,
+    /// `digest` that of whatever tells it from others.
+    pub fn derived(at: Timestamp, digest: &Digest) -> Self {
+        let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+        let mut random = [0_u8; 10];
+        for (byte, pair) in random.iter_mut().zip(digest.hex().as_bytes().chunks_exact(2)) {
+            let digits = std::str::from_utf8(pair).unwrap_or("00");
+            *byte = u8::from_str_radix(digits, 16).unwrap_or(0);
+        }
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}

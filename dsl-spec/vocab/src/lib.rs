@@ -18,9 +18,10 @@ mod value;
 
 pub use action::{
     ActionManifest, ActionRef, ActionRefError, Caching, EffectSpec, Isolation, IsolationRule, Port, ToolNeed,
+    WaitKind,
 };
 pub use artifact::{ArtifactKind, ArtifactRef};
-pub use clock::{Clock, ManualClock, Timestamp};
+pub use clock::{Clock, ManualClock, Timestamp, TimestampError};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use error_class::ErrorClass;
 pub use id::{IdSource, ProjectId, RunId, SeededIds, WorkerId};

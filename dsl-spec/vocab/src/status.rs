@@ -91,6 +91,8 @@ words!(
         Running = "running",
         /// An attempt failed; the next one waits for its time.
         Retrying = "retrying",
+        /// It waits for a time, an event, people or another run, and holds no worker.
+        Waiting = "waiting",
         /// It failed for good; a person decides what follows.
         Paused = "paused",
         /// Ended well.
@@ -111,7 +113,10 @@ words!(
 impl StepStatus {
     /// Whether this step instance has ended.
     pub const fn is_terminal(self) -> bool {
-        !matches!(self, Self::Pending | Self::Ready | Self::Running | Self::Retrying | Self::Paused)
+        !matches!(
+            self,
+            Self::Pending | Self::Ready | Self::Running | Self::Retrying | Self::Waiting | Self::Paused
+        )
     }
 }
 
@@ -149,6 +154,8 @@ words!(
     Compensation {
         /// There was nothing to undo.
         NotNeeded = "none",
+        /// The run succeeded, and what it made is held until the run that started it ends.
+        Held = "held",
         /// It is under way.
         Unwinding = "unwinding",
         /// Every effect is undone or superseded.

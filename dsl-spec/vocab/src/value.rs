@@ -138,6 +138,14 @@ impl Value {
         }
     }
 
+    /// The whole number, when it is one.
+    pub const fn as_integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
     /// The text, when it is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {

@@ -87,12 +87,14 @@ fn spec(steps: Vec<PlanStep>) -> PlanSpec {
         caching: Caching::Auto,
         effects: vec!["made".into()],
         isolation: IsolationRule::always(Isolation::Internal),
+        wait: None,
     };
     PlanSpec {
         name: "bench".into(),
         actions: BTreeMap::from([(action(), action_known)]),
         steps,
         finally: Vec::new(),
+        workflows: BTreeMap::new(),
         outputs: BTreeMap::new(),
         timeout_millis: None,
     }
@@ -114,6 +116,7 @@ fn drive(plan: Arc<Plan>, undo: bool) -> u32 {
         origin: Origin::default(),
         deadline: None,
         limits: RunLimits::default(),
+        parent: None,
         context: serde_json::Value::Null,
     };
     let mut left = plan.len();

@@ -59,9 +59,10 @@ pub struct RunRow {
 }
 
 impl RunRow {
-    /// Whether nothing is left to do: it has ended, and nothing that it made is being undone.
+    /// Whether nothing is left to do: it has ended, and nothing that it made is being undone or held for another run.
     pub fn is_over(&self) -> bool {
-        self.status.is_terminal() && self.compensation != Compensation::Unwinding
+        let open = matches!(self.compensation, Compensation::Unwinding | Compensation::Held);
+        self.status.is_terminal() && !open
     }
 }
 

@@ -80,6 +80,7 @@ async fn measure(runs: usize, steps: usize) -> String {
         tenant: TenantName::default_tenant(),
         project: None,
         workflow: chain(steps),
+        workflows: Vec::new(),
         inputs: Inputs::new(),
         trigger: json!({ "kind": "manual" }),
         source: None,
@@ -157,6 +158,7 @@ impl Noop {
             isolation: IsolationRule::always(Isolation::Internal),
             caching: Caching::Never,
             effects: Vec::new(),
+            wait: None,
             tools: Vec::new(),
             example: String::new(),
         };

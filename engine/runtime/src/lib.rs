@@ -21,8 +21,9 @@ pub use bus::InProcessBus;
 pub use dispatch::SlotsStatus;
 pub use engine::{
     AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, StartError, Submission, SubmitError,
+    Vote,
 };
-pub use engine_core::run::{Decided, DecisionRefused};
+pub use engine_core::run::{Decided, DecisionRefused, WaitRefused};
 pub use logs::{
     ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,
 };

@@ -20,6 +20,7 @@ impl Manifest {
             isolation: IsolationRule::always(Isolation::Internal),
             caching: Caching::Auto,
             effects: Vec::new(),
+            wait: None,
             tools: Vec::new(),
             example: String::new(),
         })

@@ -89,6 +89,7 @@ fn mark(step: &StepView) -> char {
         StepStatus::Ready => '○',
         StepStatus::Running => '●',
         StepStatus::Retrying => '↻',
+        StepStatus::Waiting => '◌',
         StepStatus::Paused => '‖',
         StepStatus::Succeeded if step.cached => '≡',
         StepStatus::Succeeded => '✓',

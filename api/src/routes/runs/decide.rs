@@ -57,18 +57,8 @@ pub(super) async fn decide(
 /// The artifacts that the run has: those that a person may name.
 async fn artifacts(factory: &Factory, run: RunId) -> Result<Vec<ArtifactRef>, Problem> {
     let steps = factory.runs.steps(run).await?;
-    let mut found = Vec::new();
-    steps.iter().flat_map(|step| step.outputs.values()).for_each(|value| collect(value, &mut found));
-    Ok(found)
-}
-
-fn collect(value: &Value, found: &mut Vec<ArtifactRef>) {
-    match value {
-        Value::Artifact(artifact) => found.push(artifact.clone()),
-        Value::List(items) => items.iter().for_each(|item| collect(item, found)),
-        Value::Map(entries) => entries.values().for_each(|item| collect(item, found)),
-        _ => {}
-    }
+    let values = steps.iter().flat_map(|step| step.outputs.values());
+    Ok(values.flat_map(Value::artifacts).cloned().collect())
 }
 
 /// Reads supplied outputs. An artifact must be one of the run's own: a digest alone would open what others have.
@@ -79,10 +69,9 @@ fn outputs(given: BTreeMap<String, Json>, known: &[ArtifactRef]) -> Result<Outpu
     };
     let read = |(name, json): (String, Json)| {
         let value = match serde_json::from_value::<Value>(json.clone()) {
-            Ok(value) if has_references(&value) => {
-                let mut named = Vec::new();
-                collect(&value, &mut named);
-                if let Some(strange) = named.iter().find(|artifact| !known.contains(artifact)) {
+            // What names no artifact is read as plain JSON: a secret cannot be named.
+            Ok(value) if !value.artifacts().is_empty() => {
+                if let Some(strange) = value.artifacts().into_iter().find(|one| !known.contains(one)) {
                     let problem = format!("no step of this run made {}", strange.digest);
                     return Err(invalid(&name, &problem));
                 }
@@ -93,14 +82,4 @@ fn outputs(given: BTreeMap<String, Json>, known: &[ArtifactRef]) -> Result<Outpu
         Ok((name, value))
     };
     given.into_iter().map(read).collect()
-}
-
-/// Whether artifacts are in the value, and no secrets.
-fn has_references(value: &Value) -> bool {
-    match value {
-        Value::Artifact(_) => true,
-        Value::List(items) => items.iter().any(has_references),
-        Value::Map(entries) => entries.values().any(has_references),
-        _ => false,
-    }
 }

@@ -26,6 +26,9 @@ pub struct PlanSpec {
     /// The steps that run whatever the body came to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub finally: Vec<PlanStep>,
+    /// The workflows that its steps may start as runs of their own, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workflows: BTreeMap<String, PlanSpec>,
     /// What the run gives when it succeeds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Template>,
@@ -58,6 +61,14 @@ pub enum PlanError {
         step: String,
         /// The action.
         action: ActionRef,
+    },
+    /// A workflow that steps may start makes no plan itself.
+    #[error("workflow `{name}`: {error}")]
+    Workflow {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: Box<PlanError>,
     },
     /// Steps wait for each other.
     #[error("these steps wait for each other: {}", .0.join(", "))]
@@ -97,6 +108,10 @@ impl Plan {
                 return Err(PlanError::UnknownAction { step: step.name.clone(), action: step.uses.clone() });
             }
         }
+        for (name, workflow) in &spec.workflows {
+            let broken = |error| PlanError::Workflow { name: name.clone(), error: Box::new(error) };
+            Self::new(workflow.clone()).map_err(broken)?;
+        }
         let graph = connect(&spec, &paths)?;
         let order = toposort(&graph, None).map_err(|_| PlanError::Cycle(cycle(&graph, &paths)))?;
         let order: Vec<u32> = order.into_iter().map(position).collect();
@@ -107,8 +122,17 @@ impl Plan {
         Ok(Self { spec, paths, graph, order, ranks })
     }
 
-    /// Plans a workflow that compiled against this catalogue.
-    pub fn of(workflow: &Workflow, catalogue: &Catalogue) -> Result<Self, PlanError> {
+    /// Plans a workflow that compiled against this catalogue, with the workflows that its steps may start: pinned here,
+    /// so that what a run starts does not depend on when it does.
+    pub fn of(workflow: &Workflow, workflows: &[Workflow], catalogue: &Catalogue) -> Result<Self, PlanError> {
+        let mut spec = Self::spec_of(workflow, catalogue)?;
+        for workflow in workflows {
+            spec.workflows.insert(workflow.name.to_string(), Self::spec_of(workflow, catalogue)?);
+        }
+        Self::new(spec)
+    }
+
+    fn spec_of(workflow: &Workflow, catalogue: &Catalogue) -> Result<PlanSpec, PlanError> {
         let mut actions = BTreeMap::new();
         for step in workflow.steps.values().chain(workflow.finally.values()) {
             if !actions.contains_key(&step.action) {
@@ -120,11 +144,12 @@ impl Plan {
             }
         }
         let outputs = workflow.outputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Self::new(PlanSpec {
+        Ok(PlanSpec {
             name: workflow.name.to_string(),
             actions,
             steps: workflow.steps.values().map(PlanStep::from).collect(),
             finally: workflow.finally.values().map(PlanStep::from).collect(),
+            workflows: BTreeMap::new(),
             outputs,
             timeout_millis: workflow.timeout.map(millis),
         })

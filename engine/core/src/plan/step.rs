@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Matrix;
 use lang::{CachePolicy, Compensate, Expr, OnFailure, Retry, Template};
 use serde::{Deserialize, Serialize};
-use vocab::{ActionManifest, ActionRef, Caching, IsolationRule, Type, Value};
+use vocab::{ActionManifest, ActionRef, Caching, IsolationRule, Type, Value, WaitKind};
 
 /// A step as the engine runs it: names resolved, policies filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -161,6 +161,9 @@ pub struct PlanAction {
     pub effects: Vec<String>,
     /// How it keeps a tenant's code away from the host.
     pub isolation: IsolationRule,
+    /// What it waits for without a worker, where that is all it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<WaitKind>,
 }
 
 /// An input or an output of an action.
@@ -196,6 +199,7 @@ impl From<&ActionManifest> for PlanAction {
             caching: manifest.caching,
             effects: manifest.effects.iter().map(|effect| effect.name.clone()).collect(),
             isolation: manifest.isolation.clone(),
+            wait: manifest.wait,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Events change the state, and nothing else does. Total: an event that does not fit is an error, never a panic, and
 //! then nothing has changed.
 
-use vocab::Timestamp;
+use vocab::{Compensation, Timestamp};
 
 use super::facts::{Slot, Timer, Verdict};
 use super::state::RunState;
@@ -87,16 +87,31 @@ impl RunState {
                 self.facts.phase = self.run_to(event.kind())?;
                 self.mark_part(true);
             }
-            Event::RunFinished { status, outputs, error, .. } => {
+            Event::RunFinished { status, compensation, outputs, error } => {
                 self.facts.phase = self.run_to(event.kind())?;
                 self.facts.end =
                     Some(Verdict { status: *status, outputs: outputs.clone(), error: error.clone() });
                 self.facts.finished_at = Some(at);
+                self.facts.held = *compensation == Compensation::Held;
+                // What is held, or stuck and tried again, is undone in order from here on.
+                self.order_unwinding();
+                self.changed.effects.extend(&self.facts.live);
+            }
+            Event::HoldEnded { kept } => {
+                self.facts.phase = self.run_to(event.kind())?;
+                if !self.facts.held {
+                    return Err(self.misfit(event.kind()));
+                }
+                self.end_hold(*kept);
             }
             Event::StepExpanded { .. }
             | Event::StepSkipped { .. }
             | Event::StepNotReached { .. }
             | Event::StepReady { .. }
+            | Event::StepWaiting { .. }
+            | Event::Voted { .. }
+            | Event::WaitEnded { .. }
+            | Event::WaitFailed { .. }
             | Event::AttemptStarted { .. }
             | Event::AttemptSucceeded { .. }
             | Event::AttemptFailed { .. }
@@ -113,6 +128,7 @@ impl RunState {
             | Event::EffectMade { .. }
             | Event::EffectAbsent { .. }
             | Event::EffectUncertain { .. }
+            | Event::ChildBound { .. }
             | Event::EffectsReleased { .. }
             | Event::UndoStarted { .. }
             | Event::EffectUndone { .. }
@@ -171,7 +187,7 @@ impl RunState {
         self.mark_part(false);
     }
 
-    /// Nothing has to be looked at again: what is ready waits in [`ready`](RunState::ready).
+    /// What is ready for a worker waits in [`ready`](RunState::ready); what waits without one is looked at again.
     fn set_paused(&mut self, event: EventKind, paused: bool) -> Result<(), IllegalTransition> {
         let phase = self.run_to(event)?;
         if self.facts.paused == paused {
@@ -179,6 +195,7 @@ impl RunState {
         }
         self.facts.phase = phase;
         self.facts.paused = paused;
+        self.mark_part(phase == RunPhase::Finalizing);
         Ok(())
     }
 

@@ -1,11 +1,14 @@
 //! What events about effects change: the run's journal.
 
-use vocab::Timestamp;
+use serde_json::json;
+use vocab::{RunId, Timestamp};
 
 use super::facts::{EffectFacts, Slot, Timer};
 use super::state::RunState;
+use super::wait::Waiting;
 use super::{
-    EffectId, EffectPhase, Event, EventKind, IllegalTransition, Release, RunPhase, StepPhase, next_effect,
+    EffectId, EffectPhase, Event, EventKind, IllegalTransition, Release, RunPhase, StepPhase, Wait,
+    next_effect,
 };
 
 impl RunState {
@@ -31,6 +34,7 @@ impl RunState {
                 let (number, phase) = self.told_to(effect, None, kind)?;
                 self.move_effect(number, phase);
             }
+            Event::ChildBound { effect, run } => self.bound(seq, effect, *run)?,
             Event::EffectsReleased { effects, reason } => self.released(effects, reason)?,
             Event::UndoStarted { effect, nth } => {
                 let (number, phase) = self.effect_to(effect, kind)?;
@@ -170,26 +174,45 @@ impl RunState {
             let subject = format!("effect `{effect}`");
             return Err(IllegalTransition::Phase { event: kind, subject, from: from.name() });
         };
-        let facts = EffectFacts {
-            slot,
-            phase,
-            action: action.clone(),
-            intent: intent.clone(),
-            handle: None,
-            attempt: *attempt,
-            seq,
-            tries: 0,
-            retry_at: None,
-            error: None,
-            found: None,
+        let facts = EffectFacts::new(slot, phase, action.clone(), intent.clone(), *attempt, seq);
+        self.enter(effect, facts);
+        Ok(())
+    }
+
+    /// The step that waits for another run has an effect that stands for that run.
+    fn bound(&mut self, seq: u64, effect: &EffectId, run: RunId) -> Result<(), IllegalTransition> {
+        let kind = EventKind::ChildBound;
+        let missing =
+            || IllegalTransition::Missing { event: kind, subject: format!("step `{}`", effect.path) };
+        let slot = self.slot(&effect.path).ok_or_else(missing)?;
+        let instance = self.instance(slot);
+        let waits =
+            matches!(&instance.waiting, Some(Waiting { wait: Wait::Run { run: of, .. }, .. }) if *of == run);
+        let from = self.number_of(effect).map_or(EffectPhase::Unknown, |number| self.effect(number).phase);
+        let Some(phase) = next_effect(from, kind).filter(|_| waits) else {
+            let subject = format!("effect `{effect}`");
+            return Err(IllegalTransition::Phase { event: kind, subject, from: from.name() });
         };
+        let handle = json!({ "run": run });
+        let action = self.plan.step(slot.step).uses.clone();
+        let mut facts = EffectFacts::new(slot, phase, action, handle.clone(), instance.attempt, seq);
+        facts.handle = Some(handle);
+        facts.child = Some(run);
+        self.enter(effect, facts);
+        self.mark_step(slot);
+        Ok(())
+    }
+
+    /// Takes a live effect into the journal.
+    fn enter(&mut self, effect: &EffectId, facts: EffectFacts) {
+        let slot = facts.slot;
         let (index, _) = self.facts.effects.insert_full(effect.clone(), facts);
         let number = u32::try_from(index).unwrap_or(u32::MAX);
         self.changed.effects.insert(number);
+        self.dirty.effects.insert(number);
         self.facts.live.insert(number);
         self.facts.steps[slot.step as usize].live += 1;
         self.bookkeeping(slot).effects.push(number);
-        Ok(())
     }
 
     fn released(&mut self, effects: &[EffectId], reason: &Release) -> Result<(), IllegalTransition> {

@@ -5,6 +5,7 @@ use vocab::{Outputs, StepPath, StepStatus, Timestamp, Value};
 
 use super::facts::{InstanceFacts, Settling, Slot, Timer};
 use super::state::RunState;
+use super::wait::{Vote, Waiting};
 use super::{Decided, Event, EventKind, Halt, IllegalTransition, NotReached, RunPhase, StepPhase, next_step};
 
 impl RunState {
@@ -46,6 +47,44 @@ impl RunState {
                 instance.timeout_millis = *timeout_millis;
                 instance.ready_at = Some(at);
                 self.enter_ready(slot);
+            }
+            Event::StepWaiting { path, attempt, wait } => {
+                let (slot, phase) = self.step_to(path, kind)?;
+                if *attempt != self.instance(slot).attempt + 1 {
+                    return Err(self.step_misfit(slot, kind));
+                }
+                self.leave_ready(slot);
+                self.facts.waiting.insert(slot);
+                self.facts.timers.extend(wait.due().map(|due| (due, Timer::Wait(slot))));
+                let instance = self.instance_mut(slot);
+                instance.phase = phase;
+                instance.attempt = *attempt;
+                instance.started_at.get_or_insert(at);
+                instance.waiting = Some(Waiting { wait: wait.clone(), votes: Vec::new() });
+                self.mark_step(slot);
+            }
+            Event::Voted { path, by, agrees, .. } => {
+                let (slot, _) = self.step_to(path, kind)?;
+                let vote = Vote { by: by.clone(), agrees: *agrees };
+                if let Some(waiting) = &mut self.instance_mut(slot).waiting {
+                    waiting.votes.push(vote);
+                }
+                self.mark_step(slot);
+            }
+            Event::WaitEnded { path, outputs, .. } => {
+                let (slot, _) = self.step_to(path, kind)?;
+                self.stop_waiting(slot);
+                self.instance_mut(slot).outputs.clone_from(outputs);
+                self.finish(slot, StepStatus::Succeeded, at);
+            }
+            Event::WaitFailed { path, error, timed_out } => {
+                let (slot, phase) = self.step_to(path, kind)?;
+                self.stop_waiting(slot);
+                let instance = self.instance_mut(slot);
+                instance.failures += 1;
+                instance.phase = phase;
+                instance.settling = Some(Settling::Failed { error: error.clone(), timed_out: *timed_out });
+                self.mark_step(slot);
             }
             Event::AttemptStarted { path, attempt, worker } => {
                 let (slot, phase) = self.step_to(path, kind)?;
@@ -105,6 +144,7 @@ impl RunState {
             Event::StepFailed { path, error, allowed, timed_out, decided } => {
                 let (slot, _) = self.step_to(path, kind)?;
                 self.facts.awaiting.remove(&slot);
+                self.leave_ready(slot);
                 let continues = self.plan.step(slot.step).on_failure == OnFailure::Continue;
                 let instance = self.instance_mut(slot);
                 instance.error = Some(error.clone());
@@ -116,6 +156,7 @@ impl RunState {
             Event::StepPaused { path, error, timed_out } => {
                 let (slot, phase) = self.step_to(path, kind)?;
                 self.facts.awaiting.insert(slot);
+                self.leave_ready(slot);
                 let instance = self.instance_mut(slot);
                 instance.phase = phase;
                 instance.error = Some(error.clone());
@@ -148,6 +189,7 @@ impl RunState {
             Event::StepCancelled { path, because } => {
                 let (slot, _) = self.step_to(path, kind)?;
                 self.facts.awaiting.remove(&slot);
+                self.stop_waiting(slot);
                 self.leave_ready(slot);
                 self.drop_retry(slot);
                 let status = match because {
@@ -215,9 +257,12 @@ impl RunState {
     }
 
     fn enter_ready(&mut self, slot: Slot) {
+        self.mark_step(slot);
+        if self.plan.action(slot.step).wait.is_some() {
+            return;
+        }
         self.facts.steps[slot.step as usize].ready.insert(slot.instance.unwrap_or(0));
         self.facts.ready.insert(slot.step);
-        self.mark_step(slot);
     }
 
     fn leave_ready(&mut self, slot: Slot) {
@@ -241,6 +286,17 @@ impl RunState {
         instance.phase = phase;
         instance.settling = Some(how);
         self.mark_step(slot);
+    }
+
+    fn stop_waiting(&mut self, slot: Slot) {
+        if !self.facts.waiting.remove(&slot) {
+            return;
+        }
+        let waiting = self.instance_mut(slot).waiting.take();
+        if let Some(due) = waiting.and_then(|waiting| waiting.wait.due()) {
+            self.facts.timers.remove(&(due, Timer::Wait(slot)));
+        }
+        self.mark_effects_of(slot);
     }
 
     /// A person decided about the paused step: what its attempts made is not what the run goes on with.

@@ -1,6 +1,6 @@
 //! What the state machine asks the driver to do, once the events before it are durable.
 
-use vocab::StepPath;
+use vocab::{RunId, StepPath};
 
 use super::{EffectId, Halt};
 
@@ -27,6 +27,31 @@ pub enum Command {
     ProbeEffect {
         /// The effect.
         effect: EffectId,
+    },
+    /// Start the run that the step waits for, unless it is there; tell with
+    /// [`child_ended`](super::RunState::child_ended) when it has ended.
+    StartRun {
+        /// The step instance.
+        path: StepPath,
+        /// The run.
+        run: RunId,
+        /// Which of the plan's workflows it runs.
+        workflow: String,
+    },
+    /// Cancel the run that a step waits for.
+    CancelRun {
+        /// The run.
+        run: RunId,
+    },
+    /// Take the run back: end it if it goes on, and have everything undone that it made; answer as to
+    /// [`Command::UndoEffect`].
+    TakeBackRun {
+        /// The effect that stands for it.
+        effect: EffectId,
+        /// Number of the try, from 1.
+        nth: u32,
+        /// The run.
+        run: RunId,
     },
     /// Undo the effect; answer with `EffectUndone`, `EffectSuperseded` or `UndoFailed`.
     UndoEffect {

@@ -57,7 +57,7 @@ impl RunState {
             },
             StepPhase::Retrying | StepPhase::Ready | StepPhase::Paused => Wanted::Resolve,
             StepPhase::Ended => {
-                let unwinding = self.facts.phase == RunPhase::Unwinding;
+                let unwinding = self.facts.phase == RunPhase::Unwinding || self.facts.taken_back;
                 let forward = self.facts.pivot_committed || self.plan.in_finally(slot.step);
                 if unwinding || (instance.disowned && step.compensates && !self.plan.in_finally(slot.step)) {
                     Wanted::Undo
@@ -67,7 +67,9 @@ impl RunState {
                     Wanted::Leave
                 }
             }
-            StepPhase::Pending | StepPhase::Expanded | StepPhase::Running => Wanted::Leave,
+            StepPhase::Pending | StepPhase::Expanded | StepPhase::Running | StepPhase::Waiting => {
+                Wanted::Leave
+            }
         }
     }
 
@@ -113,9 +115,7 @@ impl RunState {
             {
                 events.push(start());
             }
-            (_, EffectPhase::Undoing) => {
-                commands.push(Command::UndoEffect { effect: effect(), nth: facts.tries });
-            }
+            (_, EffectPhase::Undoing) => commands.push(self.undo_command(number)),
             (_, EffectPhase::UndoWaiting)
                 if facts.retry_at.is_some_and(|due| due <= now)
                     // What a person has tried again waits for its turn once more.
@@ -125,6 +125,16 @@ impl RunState {
             }
             (_, EffectPhase::UndoFailed) => events.push(self.after_failed_undo(number, now)),
             _ => {}
+        }
+    }
+
+    /// What has the effect undone.
+    pub(crate) fn undo_command(&self, number: u32) -> Command {
+        let facts = self.effect(number);
+        let (effect, nth) = (self.effect_id(number), facts.tries);
+        match facts.child {
+            Some(run) => Command::TakeBackRun { effect, nth, run },
+            None => Command::UndoEffect { effect, nth },
         }
     }
 
@@ -164,7 +174,7 @@ impl RunState {
         clear && pending.next().is_none()
     }
 
-    /// When the unwinding begins: counts, for each step, the followers it has to wait for.
+    /// When the unwinding begins, or the run has ended: counts, for each step, the followers it has to wait for.
     pub(crate) fn order_unwinding(&mut self) {
         let plan = std::sync::Arc::clone(&self.plan);
         for &step in plan.order().iter().rev().filter(|step| !plan.in_finally(**step)) {
@@ -254,15 +264,17 @@ impl RunState {
         // Every failure left what others made alone, and undid its own.
         let continued =
             self.facts.first_failure.is_some() && !self.facts.must_undo && self.facts.halt.is_none();
+        // What a run made for another one is held until that one ends.
+        let held = succeeded && self.is_child();
         let stays = |number: &u32| {
-            succeeded
+            (succeeded && !held)
                 || continued
                 || self.facts.pivot_committed
                 || !self.plan.step(self.effect(*number).slot.step).compensates
         };
         let (stay, mut go): (Vec<u32>, Vec<u32>) = self.facts.live.iter().partition(|number| stays(number));
         if !stay.is_empty() {
-            let reason = match (succeeded, self.facts.pivot_committed, continued) {
+            let reason = match (succeeded && !held, self.facts.pivot_committed, continued) {
                 (true, _, _) => Release::Succeeded,
                 (false, true, _) => self.pivot(),
                 (false, false, true) => Release::Continued,
@@ -271,7 +283,7 @@ impl RunState {
             self.release(stay, &reason, events);
             return true;
         }
-        if go.is_empty() {
+        if go.is_empty() || held {
             return false;
         }
         go.sort_by_key(|&number| {
@@ -285,8 +297,33 @@ impl RunState {
 
     /// `finally` is over: what it made stays. `false` when it made nothing.
     pub(crate) fn decide_finally_effects(&self, events: &mut Vec<Event>) -> bool {
-        self.release(self.facts.live.iter().copied().collect(), &Release::Finally, events);
-        !self.facts.live.is_empty()
+        let made = |number: &&u32| self.plan.in_finally(self.effect(**number).slot.step);
+        let made: Vec<u32> = self.facts.live.iter().filter(made).copied().collect();
+        let some = !made.is_empty();
+        self.release(made, &Release::Finally, events);
+        some
+    }
+
+    /// Whether another run started this one and holds what it makes.
+    pub(crate) fn is_child(&self) -> bool {
+        self.facts.created.as_ref().is_some_and(|created| created.parent.is_some())
+    }
+
+    /// What was held stays, or is undone.
+    pub(crate) fn end_hold(&mut self, kept: bool) {
+        self.facts.held = false;
+        self.changed.effects.extend(&self.facts.live);
+        if kept {
+            self.facts.to_release = self.facts.live.clone();
+        } else {
+            self.facts.taken_back = true;
+            self.order_unwinding();
+        }
+    }
+
+    /// After the end: the releases that the end of a hold owes.
+    pub(crate) fn decide_kept(&self, events: &mut Vec<Event>) {
+        self.release(self.facts.to_release.iter().copied().collect(), &Release::Parent, events);
     }
 
     fn release(&self, effects: Vec<u32>, reason: &Release, events: &mut Vec<Event>) {

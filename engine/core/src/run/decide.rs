@@ -52,7 +52,7 @@ impl RunState {
         for (_, timer) in self.facts.timers.iter().take_while(|(due, _)| *due <= now) {
             match timer {
                 Timer::Deadline => deadline = true,
-                Timer::Retry(slot) => _ = marks.steps.insert(*slot),
+                Timer::Retry(slot) | Timer::Wait(slot) => _ = marks.steps.insert(*slot),
                 Timer::Undo(number) => _ = marks.effects.insert(*number),
             }
         }
@@ -72,7 +72,8 @@ impl RunState {
     fn decide_run(&self, deadline: bool, events: &mut Vec<Event>) {
         let facts = &self.facts;
         match facts.phase {
-            RunPhase::New | RunPhase::Ended => {}
+            RunPhase::New => {}
+            RunPhase::Ended => self.decide_kept(events),
             RunPhase::Queued => events.push(Event::RunStarted {}),
             RunPhase::Body if deadline && facts.halt.is_none() => events.push(Event::DeadlinePassed {}),
             RunPhase::Body => {
@@ -127,7 +128,9 @@ impl RunState {
         let status = verdict.map_or(RunStatus::Failed, |verdict| verdict.status);
         let error = verdict.and_then(|verdict| verdict.error.clone());
         let finally = self.facts.first_finally_failure.map(|slot| self.failure_of(slot));
+        let succeeded = status == RunStatus::Succeeded;
         let compensation = match (self.facts.stuck > 0, self.facts.compensated) {
+            _ if succeeded && self.is_child() && !self.facts.live.is_empty() => Compensation::Held,
             (true, _) => Compensation::Stuck,
             (false, true) => Compensation::Complete,
             (false, false) => Compensation::NotNeeded,
@@ -179,11 +182,23 @@ impl RunState {
                 token: instance.token,
                 because,
             }),
+            (StepPhase::Ready, None) => self.decide_ready(slot, now, events),
+            (StepPhase::Waiting, _) => self.decide_wait(slot, now, events, commands),
             (StepPhase::Settling, _) => events.extend(self.settled(slot, now)),
             (StepPhase::Retrying, None) if instance.retry_at.is_some_and(|due| due <= now) => {
                 events.push(Event::RetryDue { path: path(), attempt: instance.attempt + 1 });
             }
             _ => {}
+        }
+    }
+
+    /// A step whose action waits begins to, without a worker.
+    fn decide_ready(&self, slot: Slot, now: Timestamp, events: &mut Vec<Event>) {
+        let Some(kind) = self.plan.action(slot.step).wait.filter(|_| !self.facts.paused) else { return };
+        let (path, attempt) = (self.path(slot), self.instance(slot).attempt + 1);
+        match self.begin_wait(slot, kind, now) {
+            Ok(wait) => events.push(Event::StepWaiting { path, attempt, wait }),
+            Err(error) => events.push(self.failed(slot, error.bounded(), false)),
         }
     }
 
@@ -215,7 +230,8 @@ impl RunState {
     fn is_paused(&self) -> bool {
         let facts = &self.facts;
         let works = || !facts.running.is_empty() || !facts.ready.is_empty();
-        let waits = || facts.timers.iter().any(|(_, timer)| matches!(timer, Timer::Retry(_)));
+        let timed = || facts.timers.iter().any(|(_, timer)| matches!(timer, Timer::Retry(_)));
+        let waits = || !facts.waiting.is_empty() || timed();
         facts.paused || (!facts.awaiting.is_empty() && !works() && !waits())
     }
 

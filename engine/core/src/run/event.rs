@@ -6,7 +6,7 @@ use vocab::{
     ActionRef, Compensation, Digest, Inputs, Outputs, RunId, RunStatus, StepPath, Timestamp, Value, WorkerId,
 };
 
-use super::{EffectId, Failure, RunLimits};
+use super::{EffectId, Failure, RunLimits, Wait};
 
 /// One entry of a run's history. Everything that a run is follows from its events, in order.
 ///
@@ -50,6 +50,45 @@ pub enum Event {
         inputs: Inputs,
         /// The time of each attempt, in milliseconds.
         timeout_millis: u64,
+    },
+    /// The step waits, and holds no worker.
+    StepWaiting {
+        /// The step instance.
+        path: StepPath,
+        /// Number of the attempt.
+        attempt: u32,
+        /// What for.
+        wait: Wait,
+    },
+    /// One of the people who are asked has spoken.
+    Voted {
+        /// The step instance that asks.
+        path: StepPath,
+        /// Who.
+        by: String,
+        /// Yes or no.
+        agrees: bool,
+        /// Why, in their words.
+        reason: String,
+    },
+    /// What the step waited for is there.
+    WaitEnded {
+        /// The step instance.
+        path: StepPath,
+        /// What it came to.
+        outputs: Outputs,
+        /// Who told, where somebody did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// What the step waited for did not come, or came to nothing.
+    WaitFailed {
+        /// The step instance.
+        path: StepPath,
+        /// Why.
+        error: Failure,
+        /// Whether its time ran out.
+        timed_out: bool,
     },
     /// A worker executes an attempt. Its fencing token is the sequence number of this event.
     AttemptStarted {
@@ -225,6 +264,13 @@ pub enum Event {
         /// What the probe met.
         reason: String,
     },
+    /// The step starts another run. What that one makes is an effect of this one: undoing it takes that run back.
+    ChildBound {
+        /// The effect.
+        effect: EffectId,
+        /// The other run.
+        run: RunId,
+    },
     /// The effects are meant to stay: nothing will undo them.
     EffectsReleased {
         /// Which; a bounded number in each event.
@@ -302,6 +348,11 @@ pub enum Event {
     },
     /// The steps under `finally` may start.
     FinallyStarted {},
+    /// The run that started this one has ended, or takes it back: what was held stays, or is undone.
+    HoldEnded {
+        /// Whether it stays.
+        kept: bool,
+    },
     /// The run has ended.
     RunFinished {
         /// How.
@@ -331,9 +382,21 @@ pub struct RunCreated {
     pub deadline: Option<Timestamp>,
     /// The bounds it lives by.
     pub limits: RunLimits,
+    /// The run that started it and holds what it makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     /// What else belongs to the run from its first moment: whose it is, what it may do. The core keeps it unread.
     #[serde(default)]
     pub context: Json,
+}
+
+/// The step of another run that waits for this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The run.
+    pub run: RunId,
+    /// The step instance.
+    pub path: StepPath,
 }
 
 /// What started a run: what expressions read as `run` and `trigger`.
@@ -416,6 +479,8 @@ pub enum Release {
     Kept,
     /// The steps that failed say `on_failure: continue`.
     Continued,
+    /// The run that started this one has ended well.
+    Parent,
     /// They were made under `finally`, which owns no compensable effects.
     Finally,
 }

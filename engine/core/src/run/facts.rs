@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use serde_json::Value as Json;
-use vocab::{ActionRef, Inputs, Limits, Outputs, RunStatus, StepStatus, Timestamp, Value, WorkerId};
+use vocab::{ActionRef, Inputs, Limits, Outputs, RunId, RunStatus, StepStatus, Timestamp, Value, WorkerId};
 
+use super::wait::Waiting;
 use super::{
     CachedFrom, Decided, EffectId, EffectPhase, Failure, Halt, RunCreated, RunLimits, RunPhase, StepPhase,
 };
@@ -40,6 +41,12 @@ pub(crate) struct Facts {
     pub(crate) limits: Limits,
     /// Whether a person holds the run: nothing new starts.
     pub(crate) paused: bool,
+    /// Instances that wait for something else than a worker.
+    pub(crate) waiting: BTreeSet<Slot>,
+    /// Whether the run has ended well and what it made is held for the run that started it.
+    pub(crate) held: bool,
+    /// Whether the run that started it takes it back.
+    pub(crate) taken_back: bool,
     /// Instances that wait for a person.
     pub(crate) awaiting: BTreeSet<Slot>,
     /// What stops the body.
@@ -86,6 +93,7 @@ pub(crate) struct Facts {
 pub(crate) enum Timer {
     Deadline,
     Retry(Slot),
+    Wait(Slot),
     Undo(u32),
 }
 
@@ -144,6 +152,8 @@ pub(crate) struct InstanceFacts {
     pub(crate) failures: u32,
     /// Attempts that were lost.
     pub(crate) losses: u32,
+    /// What it waits for, while it does.
+    pub(crate) waiting: Option<Waiting>,
     /// How the last attempt ended, while that is being settled.
     pub(crate) settling: Option<Settling>,
     pub(crate) retry_at: Option<Timestamp>,
@@ -196,6 +206,35 @@ pub(crate) struct EffectFacts {
     pub(crate) error: Option<Failure>,
     /// What was there instead of it.
     pub(crate) found: Option<String>,
+    /// The run that it stands for.
+    pub(crate) child: Option<RunId>,
+}
+
+impl EffectFacts {
+    /// One that has just been written down.
+    pub(crate) const fn new(
+        slot: Slot,
+        phase: EffectPhase,
+        action: ActionRef,
+        intent: Json,
+        attempt: u32,
+        seq: u64,
+    ) -> Self {
+        Self {
+            slot,
+            phase,
+            action,
+            intent,
+            handle: None,
+            attempt,
+            seq,
+            tries: 0,
+            retry_at: None,
+            error: None,
+            found: None,
+            child: None,
+        }
+    }
 }
 
 impl InstanceFacts {
@@ -211,6 +250,7 @@ impl InstanceFacts {
             worker: None,
             failures: 0,
             losses: 0,
+            waiting: None,
             settling: None,
             retry_at: None,
             outputs: BTreeMap::new(),
@@ -238,6 +278,7 @@ impl InstanceFacts {
             StepPhase::Ready => StepStatus::Ready,
             StepPhase::Running | StepPhase::Expanded => StepStatus::Running,
             StepPhase::Settling | StepPhase::Retrying => StepStatus::Retrying,
+            StepPhase::Waiting => StepStatus::Waiting,
             StepPhase::Paused => StepStatus::Paused,
             StepPhase::Ended => self.end.unwrap_or(StepStatus::Failed),
         }
@@ -286,6 +327,9 @@ impl Facts {
             finished_at: None,
             limits: RunLimits::default().in_full(),
             paused: false,
+            waiting: BTreeSet::new(),
+            held: false,
+            taken_back: false,
             awaiting: BTreeSet::new(),
             halt: None,
             finally_halt: None,

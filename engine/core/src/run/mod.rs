@@ -22,13 +22,16 @@ mod scope;
 mod state;
 mod transition;
 mod view;
+mod wait;
 mod wire;
 
 pub use apply::IllegalTransition;
 pub use command::Command;
 pub use decide::Decision;
 pub use effect_id::EffectId;
-pub use event::{CachedFrom, Decided, Event, Halt, NotReached, Origin, Release, RunCreated, SkipReason};
+pub use event::{
+    CachedFrom, Decided, Event, Halt, NotReached, Origin, Parent, Release, RunCreated, SkipReason,
+};
 pub use failure::Failure;
 pub use journal::{Begin, JournalRefusal};
 pub use limits::RunLimits;
@@ -38,4 +41,5 @@ pub use report::{LeaseLost, Report, RunningAttempt};
 pub use state::RunState;
 pub use transition::{EffectPhase, RunPhase, StepPhase, Transition, next_effect, next_run, next_step};
 pub use view::{EffectView, StepView};
+pub use wait::{ChildEnd, Wait, WaitRefused};
 pub use wire::{EventKind, UnknownEvent};

@@ -5,7 +5,7 @@ use vocab::{StepPath, WorkerId};
 use super::compensate::Wanted;
 use super::state::RunState;
 use super::view::EffectView;
-use super::{Command, EffectPhase, Event};
+use super::{Command, EffectPhase, Event, Wait};
 
 impl RunState {
     /// Every command that follows from the state and is not answered yet. After a restart: first record the
@@ -26,13 +26,20 @@ impl RunState {
                 EffectPhase::Intended if self.wanted(number) != Wanted::Leave => {
                     Some(Command::ProbeEffect { effect: self.effect_id(number) })
                 }
-                EffectPhase::Undoing => {
-                    Some(Command::UndoEffect { effect: self.effect_id(number), nth: facts.tries })
-                }
+                EffectPhase::Undoing => Some(self.undo_command(number)),
                 _ => None,
             }
         });
-        cancels.chain(effects).collect()
+        let waits = self.facts.waiting.iter().filter_map(|&slot| {
+            let Wait::Run { run, workflow } = &self.instance(slot).waiting.as_ref()?.wait else {
+                return None;
+            };
+            let (run, bound) = (*run, self.is_bound(slot));
+            let start = || Command::StartRun { path: self.path(slot), run, workflow: workflow.clone() };
+            let halted = self.halt_of(slot.step).is_some();
+            bound.then(|| if halted { Command::CancelRun { run } } else { start() })
+        });
+        cancels.chain(waits).chain(effects).collect()
     }
 
     /// The events that record the loss of every attempt whose worker is not alive.

@@ -60,7 +60,9 @@ impl RunState {
     pub fn compensation(&self) -> Compensation {
         let facts = &self.facts;
         let undoing = facts.phase == RunPhase::Ended && !facts.live.is_empty();
-        if facts.phase == RunPhase::Unwinding || undoing {
+        if facts.held {
+            Compensation::Held
+        } else if facts.phase == RunPhase::Unwinding || undoing {
             Compensation::Unwinding
         } else if facts.stuck > 0 {
             Compensation::Stuck

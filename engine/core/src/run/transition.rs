@@ -58,6 +58,8 @@ phases!(
         Settling = "settling",
         /// Waits for the next attempt's time.
         Retrying = "retrying",
+        /// Waits for something else than a worker.
+        Waiting = "waiting",
         /// Failed for good; a person decides what follows.
         Paused = "paused",
         /// Ended.
@@ -128,6 +130,7 @@ pub const fn next_run(from: RunPhase, event: EventKind) -> Option<RunPhase> {
         (P::Unwinding, E::CancelRequested) => P::Unwinding,
         (P::Finalizing, E::CancelRequested) => P::Finalizing,
         (P::Closing | P::Unwinding | P::Finalizing, E::RunFinished) => P::Ended,
+        (P::Ended, E::HoldEnded) => P::Ended,
         _ => return None,
     })
 }
@@ -142,18 +145,22 @@ pub const fn next_step(from: StepPhase, event: EventKind) -> Option<StepPhase> {
         (P::Pending, E::StepSkipped) => P::Ended,
         // Ready without an attempt: nothing of it has happened.
         (P::Pending | P::Ready, E::StepNotReached) => P::Ended,
-        // Its condition, its list or its inputs could not be evaluated.
-        (P::Pending, E::StepFailed) => P::Ended,
+        // Its condition, its list or its inputs could not be evaluated, or its wait could not begin.
+        (P::Pending | P::Ready, E::StepFailed) => P::Ended,
         (P::Ready, E::AttemptStarted) => P::Running,
         (P::Running, E::AttemptSucceeded) => P::Ended,
+        (P::Ready, E::StepWaiting) => P::Waiting,
+        (P::Waiting, E::Voted) => P::Waiting,
+        (P::Waiting, E::WaitEnded) => P::Ended,
+        (P::Waiting, E::WaitFailed) => P::Settling,
         (P::Running, E::AttemptFailed | E::AttemptLost | E::AttemptCancelled) => P::Settling,
         (P::Settling, E::RetryScheduled) => P::Retrying,
         (P::Retrying, E::RetryDue) => P::Ready,
         (P::Settling, E::StepFailed) => P::Ended,
-        (P::Pending | P::Settling, E::StepPaused) => P::Paused,
+        (P::Pending | P::Ready | P::Settling, E::StepPaused) => P::Paused,
         (P::Paused, E::StepRetried) => P::Settling,
         (P::Paused, E::StepBypassed | E::StepSkipped | E::StepFailed) => P::Ended,
-        (P::Settling | P::Retrying | P::Ready | P::Paused, E::StepCancelled) => P::Ended,
+        (P::Settling | P::Retrying | P::Ready | P::Waiting | P::Paused, E::StepCancelled) => P::Ended,
         _ => return None,
     })
 }
@@ -165,6 +172,7 @@ pub const fn next_effect(from: EffectPhase, event: EventKind) -> Option<EffectPh
     Some(match (from, event) {
         // What was undone before a retry may be made again by the next attempt.
         (P::Unknown | P::Undone | P::Superseded, E::EffectIntended) => P::Intended,
+        (P::Unknown, E::ChildBound) => P::Made,
         (P::Intended, E::EffectMade) => P::Made,
         (P::Intended, E::EffectAbsent) => P::Undone,
         (P::Intended, E::EffectUncertain) => P::Uncertain,
@@ -227,7 +235,9 @@ mod tests {
     #[test]
     fn an_end_is_an_end() {
         for &event in EventKind::ALL {
-            assert_eq!(next_run(RunPhase::Ended, event), None, "{event}");
+            // Only what the run made may still be settled.
+            let run = next_run(RunPhase::Ended, event).filter(|_| event != EventKind::HoldEnded);
+            assert_eq!(run, None, "{event}");
             assert_eq!(next_step(StepPhase::Ended, event), None, "{event}");
             assert_eq!(next_effect(EffectPhase::Released, event), None, "{event}");
         }

@@ -62,6 +62,8 @@ pub struct EffectView<'a> {
     pub tries: u32,
     /// What the last try to undo it met.
     pub error: Option<&'a Failure>,
+    /// The run that it stands for, where that is what it is.
+    pub child: Option<RunId>,
     /// What was there instead of it.
     pub found: Option<&'a str>,
 }
@@ -186,6 +188,7 @@ impl RunState {
         let facts = self.effect(number);
         let state = match facts.phase {
             EffectPhase::Unknown | EffectPhase::Intended | EffectPhase::Uncertain => EffectState::Intended,
+            EffectPhase::Made if self.facts.held => EffectState::Held,
             EffectPhase::Made => EffectState::Made,
             EffectPhase::Released => EffectState::Released,
             EffectPhase::Undoing | EffectPhase::UndoFailed | EffectPhase::UndoWaiting => EffectState::Undoing,
@@ -203,6 +206,7 @@ impl RunState {
             seq: facts.seq,
             tries: facts.tries,
             error: facts.error.as_ref(),
+            child: facts.child,
             found: facts.found.as_deref(),
         }
     }

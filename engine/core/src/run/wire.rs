@@ -45,6 +45,10 @@ kinds! {
     StepSkipped = "step_skipped", v 1;
     StepNotReached = "step_not_reached", v 1;
     StepReady = "step_ready", v 1;
+    StepWaiting = "step_waiting", v 1;
+    Voted = "voted", v 1;
+    WaitEnded = "wait_ended", v 1;
+    WaitFailed = "wait_failed", v 1;
     AttemptStarted = "attempt_started", v 1;
     AttemptSucceeded = "attempt_succeeded", v 1;
     AttemptFailed = "attempt_failed", v 1;
@@ -65,6 +69,7 @@ kinds! {
     EffectMade = "effect_made", v 1;
     EffectAbsent = "effect_absent", v 1;
     EffectUncertain = "effect_uncertain", v 1;
+    ChildBound = "child_bound", v 1;
     EffectsReleased = "effects_released", v 1;
     BodyFinished = "body_finished", v 1;
     UnwindingStarted = "unwinding_started", v 1;
@@ -76,6 +81,7 @@ kinds! {
     EffectStuck = "effect_stuck", v 1;
     UndoRequested = "undo_requested", v 1;
     FinallyStarted = "finally_started", v 1;
+    HoldEnded = "hold_ended", v 1;
     RunFinished = "run_finished", v 1;
 }
 

@@ -43,7 +43,7 @@ struct Expected {
 }
 
 /// What a recorded history must show: a name, and the kinds of events that have to be in it.
-const SCENARIOS: [(&str, &[&str]); 11] = [
+const SCENARIOS: [(&str, &[&str]); 14] = [
     ("success", &["attempt_succeeded", "retry_due", "effects_released", "finally_started"]),
     ("expansion", &["step_expanded", "step_skipped", "step_not_reached"]),
     (
@@ -57,6 +57,9 @@ const SCENARIOS: [(&str, &[&str]); 11] = [
     ("paused_and_decided", &["step_paused", "step_retried", "step_bypassed", "step_skipped"]),
     ("held", &["run_paused", "run_resumed"]),
     ("fail_fast", &["step_expanded", "step_cancelled", "step_failed", "body_finished"]),
+    ("waits", &["step_waiting", "voted", "wait_ended", "wait_failed"]),
+    ("child_taken_back", &["child_bound", "unwinding_started", "effect_undone"]),
+    ("held_and_let_go", &["hold_ended", "effects_released", "effect_undone"]),
     ("uncertain_adopted", &["effect_made", "effect_uncertain", "effect_superseded", "body_finished"]),
 ];
 

@@ -8,3 +8,4 @@ mod outcomes;
 mod people;
 mod plan;
 mod simulation;
+mod waits;

@@ -148,6 +148,7 @@ fn a_workflow_that_compiled_becomes_a_plan() {
         isolation: IsolationRule::always(Isolation::Internal),
         caching: Caching::Auto,
         effects: Vec::new(),
+        wait: None,
         tools: Vec::new(),
         example: String::new(),
     };
@@ -155,12 +156,12 @@ fn a_workflow_that_compiled_becomes_a_plan() {
     let source = SourceFile::new("two-steps.yaml", WORKFLOW);
     let compiled = compile(&source, &catalogue, &CompileOptions::default());
     let workflow = compiled.workflow.unwrap_or_else(|| panic!("{:#?}", compiled.diagnostics));
-    let plan = Plan::of(&workflow, &catalogue).unwrap();
+    let plan = Plan::of(&workflow, &[], &catalogue).unwrap();
     assert_eq!((plan.name(), plan.len(), plan.timeout().unwrap().as_secs()), ("two-steps", 2, 7200));
     let (first, second) = (plan.step(0), plan.step(1));
     assert_eq!((first.timeout_millis, first.retry.attempts, first.cache), (Some(1_200_000), 3, true));
     assert_eq!((second.needs.as_slice(), second.compensates), (["first".to_owned()].as_slice(), false));
-    assert!(matches!(Plan::of(&workflow, &Catalogue::default()), Err(PlanError::UnknownAction { .. })));
+    assert!(matches!(Plan::of(&workflow, &[], &Catalogue::default()), Err(PlanError::UnknownAction { .. })));
     let mut hand = Hand::new(plan);
     for (step, number) in [("first", 4), ("second", 5)] {
         hand.start(step);

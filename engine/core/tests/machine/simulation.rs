@@ -118,7 +118,9 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
     let mut open: BTreeMap<EffectId, bool> = BTreeMap::new();
     for event in history {
         match event {
-            Event::EffectIntended { effect, .. } => _ = open.insert(effect.clone(), true),
+            Event::EffectIntended { effect, .. } | Event::ChildBound { effect, .. } => {
+                open.insert(effect.clone(), true);
+            }
             Event::EffectUndone { effect } | Event::EffectSuperseded { effect, .. } => {
                 assert_eq!(
                     open.insert(effect.clone(), false),
@@ -164,7 +166,8 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
             || driver.plan.spec().steps.iter().any(|step| step.pivot)
             || !driver.plan.step(position).compensates;
         let forward = forward || (continued && !failed(driver, &id.path));
-        if driver.state.status() != RunStatus::Succeeded && !forward {
+        let taken_back = history.contains(&Event::HoldEnded { kept: false });
+        if (driver.state.status() != RunStatus::Succeeded || taken_back) && !forward {
             assert_ne!(view.state, EffectState::Released, "seed {seed}: {id} stays after a failure");
         }
     }
@@ -206,11 +209,11 @@ fn undoing_goes_backwards(driver: &Driver, history: &[Event]) {
     let mut unwinding = false;
     for event in history {
         match event {
-            Event::EffectIntended { effect, .. } => {
+            Event::EffectIntended { effect, .. } | Event::ChildBound { effect, .. } => {
                 live.retain(|other| other != effect);
                 live.push(effect.clone());
             }
-            Event::UnwindingStarted { .. } => unwinding = true,
+            Event::UnwindingStarted { .. } | Event::HoldEnded { kept: false } => unwinding = true,
             Event::UndoRequested { effect, .. } => {
                 live.push(effect.clone());
                 unwinding = true;

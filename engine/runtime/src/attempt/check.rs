@@ -80,6 +80,7 @@ mod tests {
             isolation: IsolationRule { default: Isolation::Oci, input: Some("isolation".into()) },
             caching: Caching::Never,
             effects: Vec::new(),
+            wait: None,
             tools: Vec::new(),
             example: String::new(),
         }

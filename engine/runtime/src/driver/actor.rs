@@ -9,8 +9,9 @@ use engine_core::run::{Command, EffectId, Event, IllegalTransition, RunState};
 use engine_ports::{Commit, EffectRecord, Notice, RunRow, StoreError};
 use futures::FutureExt as _;
 use tokio::sync::mpsc;
-use vocab::RunId;
+use vocab::{Compensation, EffectState, RunId};
 
+use super::children::{self, Child};
 use super::load::Loaded;
 use super::message::Message;
 use super::meta::RunMeta;
@@ -124,6 +125,9 @@ impl Actor {
         }
         self.follow()?;
         self.turn.commands.extend(self.state.outstanding());
+        if let Some(parent) = self.parent().filter(|_| self.state.compensation() == Compensation::Held) {
+            self.shared.tasks.spawn(children::ask_parent(Arc::clone(&self.shared), parent, self.run));
+        }
         Ok(())
     }
 
@@ -179,12 +183,33 @@ impl Actor {
 
     /// The turn is in the store.
     pub(super) fn durable(&mut self, row: RunRow, outstanding: &mut Outstanding) {
+        let ended = row.status.is_terminal() && !self.row.status.is_terminal();
         self.row = row;
         self.committed = true;
+        self.tell_family(ended);
         self.state.mark_saved();
         self.settled(outstanding);
         let (tenant, run, seq) = (self.row.tenant.clone(), self.run, self.row.seq);
         self.shared.bus.publish(Notice { tenant, run, seq });
+    }
+
+    /// Tells the run that started this one that it has ended, and those that this one started what stays.
+    fn tell_family(&self, ended: bool) {
+        if let Some(parent) = self.parent().filter(|_| ended) {
+            let told = children::tell_parent(Arc::clone(&self.shared), parent, self.row.clone());
+            self.shared.tasks.spawn(told);
+        }
+        let released = self.state.changed_effects().filter(|view| view.state == EffectState::Released);
+        for run in released.filter_map(|view| view.child) {
+            let shared = Arc::clone(&self.shared);
+            let told = async move { shared.send(run, Message::HoldEnded { kept: true }).await };
+            self.shared.tasks.spawn(told);
+        }
+    }
+
+    /// The run that started this one.
+    fn parent(&self) -> Option<RunId> {
+        self.state.created().and_then(|created| created.parent.as_ref()).map(|parent| parent.run)
     }
 
     /// Lets out what waited for the store.
@@ -238,6 +263,29 @@ impl Actor {
                 {
                     let probe = effects::probe(Arc::clone(&self.shared), Arc::clone(&self.meta), record);
                     self.shared.tasks.spawn(probe);
+                }
+            }
+            Command::StartRun { path, run, workflow } => {
+                let spec = self.state.plan().spec().workflows.get(workflow);
+                let (Some(spec), Some(inputs)) = (spec, self.state.child_inputs(path)) else { return };
+                if outstanding.jobs.insert(command.clone()) {
+                    let (spec, parent) = (spec.clone(), self.row.clone());
+                    let child = Child { run: *run, spec, inputs, parent, path: path.clone() };
+                    self.shared.tasks.spawn(children::start(Arc::clone(&self.shared), child));
+                }
+            }
+            Command::CancelRun { run } => {
+                let starts =
+                    |other: &Command| matches!(other, Command::StartRun { run: of, .. } if of == run);
+                // While it is being started, the word that it is there brings this up again.
+                if !outstanding.jobs.iter().any(starts) && outstanding.jobs.insert(command.clone()) {
+                    self.shared.tasks.spawn(children::cancel(Arc::clone(&self.shared), self.run, *run));
+                }
+            }
+            Command::TakeBackRun { effect, nth, run } => {
+                if outstanding.jobs.insert(command.clone()) {
+                    let (shared, effect) = (Arc::clone(&self.shared), effect.clone());
+                    self.shared.tasks.spawn(children::take_back(shared, self.run, *run, effect, *nth));
                 }
             }
             Command::UndoEffect { effect, nth } => {

@@ -1,14 +1,14 @@
 //! What can be said to a run's actor.
 
-use engine_core::run::{Decided, DecisionRefused, EffectId};
+use engine_core::run::{ChildEnd, Decided, DecisionRefused, EffectId, WaitRefused};
 use engine_ports::{ActionError, EffectRecord, JournalError, Presence, UndoOutcome};
 use serde_json::Value as Json;
 use tokio::sync::oneshot;
-use vocab::StepPath;
+use vocab::{RunId, StepPath, Value};
 
 use crate::attempt::Ended;
 use crate::dispatch::Slot;
-use crate::engine::Decision;
+use crate::engine::{Decision, Vote};
 
 /// A message. Whoever asks for an answer and sees the channel close instead does not know what became of it.
 pub(crate) enum Message {
@@ -28,6 +28,16 @@ pub(crate) enum Message {
     RetryUndo { by: String, answer: oneshot::Sender<Result<usize, TooLate>> },
     /// Somebody holds the run, lets it go on, or says what follows a paused step.
     Decide { decision: Decision, decided: Decided, answer: oneshot::Sender<Result<(), DecisionRefused>> },
+    /// A run that a step of this one starts is there.
+    ChildStarted { run: RunId },
+    /// A run that a step of this one waits for has ended.
+    ChildEnded { run: RunId, end: ChildEnd },
+    /// The run that started this one lets go of what it held, or takes it back.
+    HoldEnded { kept: bool },
+    /// Something happened outside that steps may wait for; answers how many did.
+    Signal { name: String, payload: Value, by: String, answer: oneshot::Sender<Result<usize, WaitRefused>> },
+    /// One of the people whom a step asks has spoken.
+    Vote { vote: Vote, answer: oneshot::Sender<Result<(), WaitRefused>> },
     /// A slot came free for this run.
     Slot(Slot),
     /// Time has passed.

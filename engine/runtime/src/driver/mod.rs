@@ -7,6 +7,7 @@
 //! ```
 
 mod actor;
+mod children;
 mod load;
 mod message;
 mod meta;

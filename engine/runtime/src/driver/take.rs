@@ -37,7 +37,7 @@ impl Actor {
                 self.probed(effect, presence)
             }
             Message::Undone { effect, nth, outcome } => {
-                outstanding.jobs.remove(&Command::UndoEffect { effect: effect.clone(), nth });
+                outstanding.jobs.retain(|command| !undoes(command, &effect, nth));
                 self.undone(effect, nth, outcome)
             }
             Message::Cancel { by, reason, answer } => {
@@ -61,6 +61,43 @@ impl Actor {
                 }
                 self.answer(answer, Ok(stuck.len()));
                 self.decide_now()
+            }
+            Message::ChildStarted { run } => {
+                let this =
+                    |command: &Command| matches!(command, Command::StartRun { run: of, .. } if *of == run);
+                outstanding.jobs.retain(|command| !this(command));
+                // A halt that came meanwhile waited for it to be there.
+                let commands = self.state.outstanding().into_iter();
+                self.turn.commands.extend(commands.filter(|command| *command == Command::CancelRun { run }));
+                Ok(())
+            }
+            Message::ChildEnded { run, end } => {
+                outstanding.jobs.remove(&Command::CancelRun { run });
+                if let Some(event) = self.state.child_ended(run, &end) {
+                    self.record(&event)?;
+                }
+                self.follow()
+            }
+            Message::HoldEnded { kept } => {
+                // What is not held any more was told before.
+                self.record_unless_late(&Event::HoldEnded { kept });
+                self.decide_now()
+            }
+            Message::Signal { name, payload, by, answer } => {
+                let told = self.state.signal(&name, &payload, &by);
+                for event in told.iter().flatten() {
+                    self.record(event)?;
+                }
+                self.answer(answer, told.map(|events| events.len()));
+                self.follow()
+            }
+            Message::Vote { vote, answer } => {
+                let outcome = vote.event(&self.state);
+                if let Ok(event) = &outcome {
+                    self.record(event)?;
+                }
+                self.answer(answer, outcome.map(drop));
+                self.follow()
             }
             Message::Decide { decision, decided, answer } => {
                 let outcome = decision.event(&self.state, decided);
@@ -179,6 +216,15 @@ impl Actor {
         if let Err(late) = self.record(event) {
             tracing::debug!(run = %self.run, %late, "a late answer is passed over");
         }
+    }
+}
+
+/// Whether the command is that try to undo the effect.
+fn undoes(command: &Command, effect: &EffectId, nth: u32) -> bool {
+    match command {
+        Command::UndoEffect { effect: of, nth: number }
+        | Command::TakeBackRun { effect: of, nth: number, .. } => (of, *number) == (effect, nth),
+        _ => false,
     }
 }
 

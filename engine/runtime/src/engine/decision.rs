@@ -1,6 +1,6 @@
 //! What a person may decide about a run.
 
-use engine_core::run::{Decided, DecisionRefused, Event, RunState};
+use engine_core::run::{Decided, DecisionRefused, Event, RunState, WaitRefused};
 use vocab::{Outputs, StepPath};
 
 /// A decision. Who decided and why goes beside it.
@@ -18,6 +18,28 @@ pub enum Decision {
     BypassStep(StepPath, Outputs),
     /// The paused step failed, and what the run made is undone.
     GiveUpStep(StepPath),
+}
+
+/// What one person says to a step that asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vote {
+    /// The step instance.
+    pub step: StepPath,
+    /// Who.
+    pub by: String,
+    /// The names under which they may be asked: `user:ada`, `role:security`.
+    pub groups: Vec<String>,
+    /// Yes or no.
+    pub agrees: bool,
+    /// Why, in their words.
+    pub reason: String,
+}
+
+impl Vote {
+    /// The event that records it, where the step asks this person.
+    pub(crate) fn event(&self, state: &RunState) -> Result<Event, WaitRefused> {
+        state.vote(&self.step, &self.by, &self.groups, self.agrees, &self.reason)
+    }
 }
 
 impl Decision {

@@ -3,7 +3,7 @@
 use std::io;
 
 use engine_core::plan::PlanError;
-use engine_core::run::DecisionRefused;
+use engine_core::run::{DecisionRefused, WaitRefused};
 use engine_ports::StoreError;
 use lang::InputError;
 use vocab::RunId;
@@ -66,6 +66,9 @@ pub enum AskError {
     /// What was decided does not fit where the run is.
     #[error(transparent)]
     Refused(DecisionRefused),
+    /// No step waits for what was told, or not from this person.
+    #[error(transparent)]
+    NotAwaited(WaitRefused),
     /// The engine shuts down.
     #[error("the factory is shutting down; try again when it is back")]
     Closing,

@@ -9,9 +9,9 @@ use engine_core::run::{Decided, RunCreated, RunLimits};
 use engine_ports::{Progress, RunRow, SecretStore, StoreError};
 use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, oneshot};
-use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName};
+use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName, Value};
 
-use super::{AskError, Decision, Submission, SubmitError};
+use super::{AskError, Decision, Submission, SubmitError, Vote};
 use crate::actions::ActionSet;
 use crate::dispatch::SlotsStatus;
 use crate::driver::{self, Message, NewRunParts, Start};
@@ -59,10 +59,10 @@ impl Engine {
     ///
     /// With an `origin` that started a run before, that run's id.
     pub async fn submit(&self, submission: Submission) -> Result<RunId, SubmitError> {
-        let Submission { tenant, project, workflow, inputs, trigger, source, trust_host, origin } =
+        let Submission { tenant, project, workflow, workflows, inputs, trigger, source, trust_host, origin } =
             submission;
         let inputs = workflow.resolve_inputs(inputs).map_err(SubmitError::Inputs)?;
-        let plan = Plan::of(&workflow, self.shared.actions.catalogue())?;
+        let plan = Plan::of(&workflow, &workflows, self.shared.actions.catalogue())?;
         let trigger = driver::trigger(&trigger, source.as_ref(), trust_host);
         self.create(NewRun { tenant, project, plan, inputs, trigger, origin }).await
     }
@@ -109,6 +109,7 @@ impl Engine {
             origin: driver::origin(&trigger),
             deadline: Some(now.plus(time)),
             limits: RunLimits::from(&shared.limits),
+            parent: None,
             context: driver::RunContext { tenant: tenant.clone(), project, trigger: trigger.clone() }
                 .to_json(),
         };
@@ -170,6 +171,28 @@ impl Engine {
         self.row(tenant, run).await?;
         let outcome = self.ask(run, |answer| Message::Decide { decision, decided, answer }).await?;
         outcome.map_err(AskError::Refused)
+    }
+
+    /// Tells the steps of a run which wait for it that something happened; how many did. Durable when this returns.
+    pub async fn signal(
+        &self,
+        tenant: &TenantName,
+        run: RunId,
+        name: &str,
+        payload: Value,
+        by: &str,
+    ) -> Result<usize, AskError> {
+        self.row(tenant, run).await?;
+        let (name, by) = (name.to_owned(), by.to_owned());
+        let outcome = self.ask(run, |answer| Message::Signal { name, payload, by, answer }).await?;
+        outcome.map_err(AskError::NotAwaited)
+    }
+
+    /// Takes what a person says to a step that asks. Durable when this returns.
+    pub async fn vote(&self, tenant: &TenantName, run: RunId, vote: Vote) -> Result<(), AskError> {
+        self.row(tenant, run).await?;
+        let outcome = self.ask(run, |answer| Message::Vote { vote, answer }).await?;
+        outcome.map_err(AskError::NotAwaited)
     }
 
     async fn ask<T>(

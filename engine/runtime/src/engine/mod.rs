@@ -9,7 +9,7 @@ mod parts;
 mod start;
 
 pub(crate) use archiver::{ArchiveQueue, CompleteLog};
-pub use decision::Decision;
+pub use decision::{Decision, Vote};
 pub use error::{AskError, StartError, SubmitError};
 pub use handle::{Engine, EngineStatus};
 pub use parts::{EngineDirs, EngineParts, Submission};

@@ -66,6 +66,8 @@ pub struct Submission {
     pub project: Option<ProjectId>,
     /// The workflow, compiled against this engine's actions.
     pub workflow: Workflow,
+    /// The workflows that its steps may start as runs of their own.
+    pub workflows: Vec<Workflow>,
     /// Inputs as they were given; checked here, defaults filled in.
     pub inputs: Inputs,
     /// What started it: an object with `kind` (`push`, `manual`) and, where known, `ref`, `commit`, `actor`.

@@ -11,7 +11,7 @@ use engine_ports::{
 use serde_json::json;
 use vocab::{
     ActionManifest, ArtifactKind, Caching, EffectSpec, EffectState, ErrorClass, Inputs, Isolation,
-    IsolationRule, Outputs, Port, SecretRef, Type, Value,
+    IsolationRule, Outputs, Port, SecretRef, Type, Value, WaitKind,
 };
 
 use crate::faults::Faulty;
@@ -30,6 +30,7 @@ fn manifest(name: &str) -> ActionManifest {
         isolation: IsolationRule::always(Isolation::Internal),
         caching: Caching::Never,
         effects: Vec::new(),
+        wait: None,
         tools: Vec::new(),
         example: String::new(),
     }
@@ -71,6 +72,10 @@ pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Ac
             },
             outside: Arc::clone(outside),
         }),
+        waits("test/time@v1", WaitKind::Time),
+        waits("test/event@v1", WaitKind::Event),
+        waits("test/ask@v1", WaitKind::Decision),
+        waits("test/call@v1", WaitKind::Run),
         Arc::new(Plain {
             manifest: ActionManifest {
                 isolation: IsolationRule::always(Isolation::None),
@@ -79,6 +84,31 @@ pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Ac
             outside: Arc::clone(outside),
         }),
     ]
+}
+
+/// Never executed: the engine does the waiting.
+struct Waits(ActionManifest);
+
+fn waits(name: &str, kind: WaitKind) -> Arc<dyn Action> {
+    let any = |name: &str| Port::optional(name, Type::Any, "anything");
+    let inputs = ["for", "name", "within", "approvers", "quorum", "expires", "workflow", "inputs"];
+    Arc::new(Waits(ActionManifest {
+        inputs: inputs.map(any).into(),
+        outputs: ["payload", "approved_by", "run", "outputs"].map(any).into(),
+        wait: Some(kind),
+        ..manifest(name)
+    }))
+}
+
+#[async_trait]
+impl Action for Waits {
+    fn manifest(&self) -> &ActionManifest {
+        &self.0
+    }
+
+    async fn execute(&self, _: &StepContext, _: Inputs) -> Result<Outputs, ActionError> {
+        panic!("a step that waits was given to a worker")
+    }
 }
 
 /// No effects, no cache.

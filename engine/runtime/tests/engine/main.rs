@@ -5,6 +5,7 @@
 mod actions;
 mod bounds;
 mod cache;
+mod children;
 mod crashes;
 mod decisions;
 mod effects;

@@ -102,9 +102,9 @@ impl World {
         logs.archived_in(archive)
     }
 
-    pub(crate) fn workflow(&self, steps: &str) -> Workflow {
+    pub(crate) fn workflow(&self, name: &str, steps: &str) -> Workflow {
         let text = format!(
-            "apiVersion: imagefactory/v1\nkind: Workflow\nmetadata:\n  name: test\non:\n  manual: {{}}\n{steps}"
+            "apiVersion: imagefactory/v1\nkind: Workflow\nmetadata:\n  name: {name}\non:\n  manual: {{}}\n{steps}"
         );
         let options = CompileOptions { limits: Limits::default(), trust: Trust::Host };
         let compiled = compile(&SourceFile::new("test.yaml", text), self.actions().catalogue(), &options);
@@ -115,7 +115,8 @@ impl World {
         Submission {
             tenant: TenantName::default_tenant(),
             project: None,
-            workflow: self.workflow(steps),
+            workflow: self.workflow("test", steps),
+            workflows: Vec::new(),
             inputs: Inputs::new(),
             trigger: json!({ "kind": "manual" }),
             source: None,

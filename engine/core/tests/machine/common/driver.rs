@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{
-    Begin, CachedFrom, Command, DecisionRefused, EffectId, EffectPhase, Event, Failure, JournalRefusal,
-    Origin, Report, RunCreated, RunLimits, RunPhase, RunState, Transition, next_effect, next_run, next_step,
+    Begin, CachedFrom, ChildEnd, Command, DecisionRefused, EffectId, EffectPhase, Event, Failure,
+    JournalRefusal, Origin, Parent, Report, RunCreated, RunLimits, RunPhase, RunState, Transition, Wait,
+    next_effect, next_run, next_step,
 };
 use serde_json::{Value as Json, json};
 use vocab::{
-    EffectState, ErrorClass, IdSource, Inputs, Outputs, RunId, SeededIds, StepPath, StepStatus, Timestamp,
-    Value, WorkerId,
+    Compensation, EffectState, ErrorClass, IdSource, Inputs, Outputs, RunId, RunStatus, SeededIds, StepPath,
+    StepStatus, Timestamp, Value, WorkerId,
 };
 
 use super::draw::Draw;
 use super::faults::{Crash, Interference};
-use super::person::{Verdict, decided};
+use super::person::{Verdict, Word, decided};
 use super::world::{Behaviour, Making, Undoing, World, tells};
 
 struct Died;
@@ -116,6 +117,10 @@ impl Driver {
             origin: Origin { kind: "manual".into(), ..Origin::default() },
             deadline: Some(Timestamp::from_millis(HOUR)),
             limits,
+            parent: Draw::new(self.seed, "parent").chance(25).then(|| Parent {
+                run: RunId::from(SeededIds::default().uuid()),
+                path: "above".parse().unwrap(),
+            }),
             context: serde_json::Value::Null,
         };
         if self.interference == Interference::Queued {
@@ -242,6 +247,14 @@ impl Driver {
         if self.held() && self.tasks.is_empty() {
             return vec![self.state.resume(decided()).unwrap()];
         }
+        if self.state.compensation() == Compensation::Held {
+            let kept = Draw::new(self.seed, "kept").chance(50);
+            return vec![Event::HoldEnded { kept }];
+        }
+        let told = self.words();
+        if !told.is_empty() && !self.held() {
+            return told;
+        }
         if let Some(path) = self.state.awaiting().next().filter(|_| !self.held()) {
             return vec![self.verdict(&path).event(&self.state, &path)];
         }
@@ -260,6 +273,46 @@ impl Driver {
     /// Whether somebody holds the run.
     fn held(&self) -> bool {
         self.state.resume(decided()).is_ok()
+    }
+
+    /// What the outside says about a step that waits.
+    fn words(&self) -> Vec<Event> {
+        for (path, wait) in self.state.waiting() {
+            let word = Word::of(self.seed, path.root());
+            match wait {
+                Wait::Event { name, .. } if word == Word::Yes => {
+                    assert!(self.state.signal("nothing", &Value::Null, "x").is_err());
+                    return self.state.signal(name, &7.into(), "somebody").unwrap();
+                }
+                Wait::Decision { .. } if word != Word::Silence => {
+                    let said = |by: &str| {
+                        self.state.vote(&path, by, &[format!("user:{by}")], word == Word::Yes, "so be it")
+                    };
+                    assert!(said("eve").is_err(), "seed {}: nobody asked her", self.seed);
+                    return said("ada").or_else(|_| said("bob")).into_iter().collect();
+                }
+                _ => {}
+            }
+        }
+        Vec::new()
+    }
+
+    /// What became of a run that a step started. Starting it twice is starting it once.
+    fn child(&mut self, path: &StepPath, run: RunId, cancelled: bool) -> Option<Event> {
+        let succeeds = Word::of(self.seed, path.root()) == Word::Yes && !cancelled;
+        let ended = self.world.children.insert(run, true);
+        let effect = self.state.effects().find(|view| view.child == Some(run)).unwrap().id;
+        if ended.is_none() {
+            self.world.there.insert(effect, succeeds);
+        }
+        let status = match (succeeds, cancelled) {
+            (true, _) => RunStatus::Succeeded,
+            (false, true) => RunStatus::Cancelled,
+            (false, false) => RunStatus::Failed,
+        };
+        let compensation = if succeeds { Compensation::Held } else { Compensation::Complete };
+        let end = ChildEnd { status, compensation, outputs: Outputs::new(), error: Some("it broke".into()) };
+        self.state.child_ended(run, &end)
     }
 
     /// What somebody says about the paused step.
@@ -489,7 +542,24 @@ impl Driver {
                     (false, _) => Event::EffectUncertain { effect, reason: "nobody tells".into() },
                 }
             }
-            Command::UndoEffect { effect, nth } => self.undo(effect, *nth),
+            Command::UndoEffect { effect, nth } | Command::TakeBackRun { effect, nth, .. } => {
+                self.undo(effect, *nth)
+            }
+            Command::StartRun { path, run, .. } => match self.child(&path.clone(), *run, false) {
+                Some(event) => event,
+                None => return Ok(()),
+            },
+            Command::CancelRun { run } => {
+                let waits =
+                    |(_, wait): &(StepPath, &Wait)| matches!(wait, Wait::Run { run: of, .. } if of == run);
+                let Some(path) = self.state.waiting().find(waits).map(|(path, _)| path) else {
+                    return Ok(());
+                };
+                match self.child(&path, *run, !self.world.children.contains_key(run)) {
+                    Some(event) => event,
+                    None => return Ok(()),
+                }
+            }
         };
         self.commit(vec![event])
     }

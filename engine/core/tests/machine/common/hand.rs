@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{
-    Begin, Command, EffectId, Event, Failure, IllegalTransition, Origin, Report, RunCreated, RunLimits,
-    RunState,
+    Begin, Command, EffectId, Event, Failure, IllegalTransition, Origin, Parent, Report, RunCreated,
+    RunLimits, RunState,
 };
 use serde_json::json;
 use vocab::{
@@ -36,15 +36,32 @@ impl Hand {
         Self::with(plan, RunLimits { undo_attempts: 2, ..RunLimits::default() })
     }
 
+    /// A run that somebody started.
+    pub(crate) fn by(plan: Plan, actor: &str) -> Self {
+        let origin = Origin { kind: "manual".into(), actor: Some(actor.into()), ..Origin::default() };
+        Self::started(plan, RunLimits::default(), origin, None)
+    }
+
+    /// A run that another one started.
+    pub(crate) fn of_parent(plan: Plan, parent: Parent) -> Self {
+        let origin = Origin { kind: "manual".into(), ..Origin::default() };
+        Self::started(plan, RunLimits::default(), origin, Some(parent))
+    }
+
     pub(crate) fn with(plan: Plan, limits: RunLimits) -> Self {
+        Self::started(plan, limits, Origin { kind: "manual".into(), ..Origin::default() }, None)
+    }
+
+    fn started(plan: Plan, limits: RunLimits, origin: Origin, parent: Option<Parent>) -> Self {
         let ids = SeededIds::default();
         let created = RunCreated {
             run: RunId::from(ids.uuid()),
             plan: plan.digest(),
             inputs: Inputs::new(),
-            origin: Origin { kind: "manual".into(), ..Origin::default() },
+            origin,
             deadline: Some(Timestamp::from_millis(3_600_000)),
             limits,
+            parent,
             context: serde_json::Value::Null,
         };
         let mut hand = Self {

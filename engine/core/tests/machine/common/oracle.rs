@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use engine_core::plan::{Plan, PlanStep};
 use lang::{Expr, ExprKind, OnFailure, StatusFunction, Template};
-use vocab::{ErrorClass, RunStatus, StepStatus};
+use vocab::{ErrorClass, RunStatus, StepStatus, WaitKind};
 
-use super::person::Verdict;
+use super::person::{Verdict, Word};
+use super::plans::waits;
 use super::world::Behaviour;
 
 /// What a step came to.
@@ -19,6 +20,8 @@ struct End {
     instances: Option<Vec<StepStatus>>,
     /// How many items each of its outputs has, where they are lists of what instances gave.
     width: Option<usize>,
+    /// Whether its action gives the outputs that others ask for.
+    gives: bool,
 }
 
 /// How the run and each of its steps end.
@@ -58,7 +61,7 @@ fn end_of(seed: u64, step: &PlanStep, ends: &BTreeMap<String, End>, run: Option<
         let failed = matches!(status, StepStatus::Failed | StepStatus::TimedOut);
         let satisfies =
             matches!(status, StepStatus::Succeeded | StepStatus::Skipped) || (failed && step.allow_failure);
-        End { status, satisfies, failed_above, instances: None, width: None }
+        End { status, satisfies, failed_above, instances: None, width: None, gives: waits(step).is_none() }
     };
     // What cannot be evaluated: a person may be asked, but not for another try.
     let unreadable = || {
@@ -102,7 +105,7 @@ fn end_of(seed: u64, step: &PlanStep, ends: &BTreeMap<String, End>, run: Option<
     };
     let satisfies = status == StepStatus::Succeeded || step.allow_failure;
     let width = Some(instances.len());
-    End { status, satisfies, failed_above, instances: Some(instances), width }
+    End { status, satisfies, failed_above, instances: Some(instances), width, gives: waits(step).is_none() }
 }
 
 /// The conditions that drawn plans have. `None` when it cannot be evaluated.
@@ -131,6 +134,9 @@ fn items(list: &Template, step: &PlanStep, ends: &BTreeMap<String, End>) -> Opti
         Template::Expr(expr) => {
             let of_items = format!("{:?}", expr.kind).contains("\"items\"");
             let need = &ends[&step.needs[0]];
+            if !need.gives {
+                return None;
+            }
             match (need.width, need.status) {
                 (Some(width), StepStatus::Succeeded) => Some(width),
                 (None, StepStatus::Succeeded) if of_items => Some(2),
@@ -141,11 +147,35 @@ fn items(list: &Template, step: &PlanStep, ends: &BTreeMap<String, End>) -> Opti
     }
 }
 
+/// How a wait comes to its end.
+fn waited(seed: u64, step: &PlanStep, kind: WaitKind) -> StepStatus {
+    let silence_agrees = step.inputs.get("on_expiry") == Some(&Template::Literal("approve".into()));
+    match (kind, Word::of(seed, &step.name)) {
+        (WaitKind::Time, _) if step.name.ends_with('3') => StepStatus::Failed,
+        (WaitKind::Time, _) | (_, Word::Yes) => StepStatus::Succeeded,
+        // An event either comes or not, and another run always ends.
+        (WaitKind::Event, _) => StepStatus::TimedOut,
+        (WaitKind::Run, _) | (WaitKind::Decision, Word::No) => StepStatus::Failed,
+        (WaitKind::Decision, Word::Silence) if silence_agrees => StepStatus::Succeeded,
+        (WaitKind::Decision, Word::Silence) => StepStatus::TimedOut,
+    }
+}
+
 fn instance(seed: u64, step: &PlanStep, path: &str) -> StepStatus {
+    let asks = step.on_failure == OnFailure::Pause && !step.allow_failure;
+    if let Some(kind) = waits(step) {
+        let end = waited(seed, step, kind);
+        let verdicts = (0..).map(|nth| Verdict::of(seed, path, nth));
+        return match verdicts.into_iter().find(|verdict| *verdict != Verdict::Retry) {
+            _ if end == StepStatus::Succeeded || !asks => end,
+            Some(Verdict::Skip) => StepStatus::Skipped,
+            Some(Verdict::Bypass) => StepStatus::Succeeded,
+            _ => end,
+        };
+    }
     let behaviour = Behaviour::of(seed, path);
     let retried = matches!(behaviour.class, ErrorClass::Transient | ErrorClass::Unknown);
     let attempts = if retried { step.retry.attempts } else { 1 };
-    let asks = step.on_failure == OnFailure::Pause && !step.allow_failure;
     let mut failures = behaviour.failures;
     for nth in 0.. {
         let end = match (failures < attempts, behaviour.times_out, behaviour.breaks_promise) {

@@ -43,6 +43,28 @@ impl Verdict {
     }
 }
 
+/// How it goes with a step that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// The event comes, people agree, the other run succeeds.
+    Yes,
+    /// People refuse, the other run fails.
+    No,
+    /// Nobody says anything.
+    Silence,
+}
+
+impl Word {
+    /// The same for all instances of a step: an event has one name.
+    pub(crate) fn of(seed: u64, step: &str) -> Self {
+        match Draw::new(seed, &format!("word {step}")).below(5) {
+            0 => Self::No,
+            1 => Self::Silence,
+            _ => Self::Yes,
+        }
+    }
+}
+
 pub(crate) fn decided() -> Decided {
     Decided { by: "somebody".into(), reason: "it had to be".into() }
 }
@@ -52,6 +74,9 @@ fn supplied(state: &RunState, path: &StepPath) -> Outputs {
     let items = Value::List(vec![1.into(), 2.into()]);
     let plan = state.plan();
     let position = plan.position(path.root()).unwrap();
+    if plan.action(position).wait.is_some() {
+        return Outputs::new();
+    }
     let whole = path.segments()[0].instance.is_none() && plan.step(position).expands();
     let twice = |value: Value| if whole { Value::List(vec![value.clone(), value]) } else { value };
     Outputs::from([("number".to_owned(), twice(8.into())), ("items".to_owned(), twice(items))])

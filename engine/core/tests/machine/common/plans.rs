@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine_core::plan::{Matrix, Plan, PlanAction, PlanPort, PlanSpec, PlanStep};
 use lang::{Backoff, BinaryOp, Expr, ExprKind, OnFailure, Reference, Retry, Span, StatusFunction, Template};
-use vocab::{ActionRef, Caching, ErrorClass, Isolation, IsolationRule, Type, Value};
+use vocab::{ActionRef, Caching, ErrorClass, Isolation, IsolationRule, Type, Value, WaitKind};
 
 use super::draw::Draw;
 
@@ -22,6 +22,65 @@ pub(crate) fn manifest() -> PlanAction {
         caching: Caching::Auto,
         effects: vec!["first".into(), "second".into()],
         isolation: IsolationRule::always(Isolation::Internal),
+        wait: None,
+    }
+}
+
+/// Actions that wait, and what for.
+pub(crate) const WAITS: [(&str, WaitKind); 4] = [
+    ("test/time@v1", WaitKind::Time),
+    ("test/event@v1", WaitKind::Event),
+    ("test/ask@v1", WaitKind::Decision),
+    ("test/run@v1", WaitKind::Run),
+];
+
+/// What the step's action waits for.
+pub(crate) fn waits(step: &PlanStep) -> Option<WaitKind> {
+    WAITS.iter().find(|(name, _)| step.uses.to_string() == *name).map(|(_, kind)| *kind)
+}
+
+fn waiting(kind: WaitKind) -> PlanAction {
+    let port = |name: &str| PlanPort { name: name.into(), ty: Type::Any, required: false, default: None };
+    let inputs =
+        ["after", "for", "name", "within", "approvers", "quorum", "expires", "on_expiry", "workflow"];
+    let outputs = ["payload", "approved_by", "run", "outputs"];
+    PlanAction {
+        inputs: inputs.map(port).into(),
+        outputs: outputs.map(port).into(),
+        caching: Caching::Never,
+        effects: Vec::new(),
+        isolation: IsolationRule::always(Isolation::Internal),
+        wait: Some(kind),
+    }
+}
+
+/// A step that waits.
+pub(crate) fn wait(name: &str, needs: &[&str], kind: WaitKind, inputs: &[(&str, Value)]) -> PlanStep {
+    let mut step = step(name, needs);
+    step.uses = WAITS.iter().find(|(_, of)| *of == kind).unwrap().0.parse().unwrap();
+    step.inputs =
+        inputs.iter().map(|(name, value)| ((*name).into(), Template::Literal(value.clone()))).collect();
+    step
+}
+
+/// The inputs of a step that waits.
+fn waits_for(name: &str, kind: WaitKind) -> Vec<(&'static str, Value)> {
+    match kind {
+        // A moment that is none.
+        WaitKind::Time if name.ends_with('3') => vec![("until", "soon".into())],
+        WaitKind::Time => vec![("for", "2s".into())],
+        WaitKind::Event => vec![("name", name.into()), ("within", "30s".into())],
+        WaitKind::Decision => {
+            let approvers = Value::List(vec!["user:ada".into(), "user:bob".into()]);
+            let silence = if name.ends_with('2') { "approve" } else { "refuse" };
+            vec![
+                ("approvers", approvers),
+                ("quorum", 2.into()),
+                ("expires", "40s".into()),
+                ("on_expiry", silence.into()),
+            ]
+        }
+        WaitKind::Run => vec![("workflow", "sub".into())],
     }
 }
 
@@ -66,9 +125,27 @@ pub(crate) fn plan(steps: Vec<PlanStep>, finally: Vec<PlanStep>) -> Plan {
 pub(crate) fn spec(steps: Vec<PlanStep>, finally: Vec<PlanStep>) -> PlanSpec {
     PlanSpec {
         name: "test".into(),
-        actions: BTreeMap::from([(action(), manifest())]),
+        actions: WAITS
+            .into_iter()
+            .map(|(name, kind)| (name.parse().unwrap(), waiting(kind)))
+            .chain([(action(), manifest())])
+            .collect(),
         steps,
         finally,
+        workflows: BTreeMap::from([("sub".to_owned(), sub())]),
+        outputs: BTreeMap::new(),
+        timeout_millis: None,
+    }
+}
+
+/// A workflow that steps may start.
+fn sub() -> PlanSpec {
+    PlanSpec {
+        name: "sub".into(),
+        actions: BTreeMap::from([(action(), manifest())]),
+        steps: vec![step("only", &[])],
+        finally: Vec::new(),
+        workflows: BTreeMap::new(),
         outputs: BTreeMap::new(),
         timeout_millis: None,
     }
@@ -166,6 +243,13 @@ fn drawn_step(draw: &mut Draw, name: &str, before: &[PlanStep], number: u64) -> 
         2 => OnFailure::Continue,
         _ => OnFailure::Compensate,
     };
+    if draw.chance(15) {
+        let (action, kind) = WAITS[usize::try_from(draw.below(4)).unwrap()];
+        step.uses = action.parse().unwrap();
+        step.cache = false;
+        let inputs = waits_for(name, kind).into_iter();
+        step.inputs.extend(inputs.map(|(name, value)| (name.to_owned(), Template::Literal(value))));
+    }
     step.condition = match (draw.below(14), &first) {
         (0, _) => Some(status(StatusFunction::Always)),
         (1, _) => Some(status(StatusFunction::Failure)),

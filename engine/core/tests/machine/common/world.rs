@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_core::run::EffectId;
-use vocab::ErrorClass;
+use vocab::{ErrorClass, RunId};
 
 use super::draw::Draw;
 
@@ -12,6 +12,8 @@ use super::draw::Draw;
 pub(crate) struct World {
     /// Whether the effect is there, for each that was ever made.
     pub(crate) there: BTreeMap<EffectId, bool>,
+    /// Runs that steps have started, and whether each has ended.
+    pub(crate) children: BTreeMap<RunId, bool>,
     /// Whether a person has repaired what kept effects stuck.
     pub(crate) repaired: bool,
 }
