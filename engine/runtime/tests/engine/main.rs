@@ -1,7 +1,6 @@
 //! The engine as a whole, on the memory store and on SQLite, with small actions that write down what they did.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "the test report lists the kill points")]
 
 mod actions;
 mod bounds;
