@@ -8,4 +8,5 @@ mod harness;
 mod private;
 mod publish;
 mod refusals;
+mod retry;
 mod webhook;

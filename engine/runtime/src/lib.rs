@@ -20,7 +20,7 @@ pub use actions::{ActionSet, DuplicateAction};
 pub use bus::InProcessBus;
 pub use dispatch::SlotsStatus;
 pub use engine::{
-    AskError, Engine, EngineDirs, EngineParts, EngineStatus, StartError, Submission, SubmitError,
+    AskError, Engine, EngineDirs, EngineParts, EngineStatus, Standing, StartError, Submission, SubmitError,
 };
 pub use logs::{AttemptLog, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard};
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};

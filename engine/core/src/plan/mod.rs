@@ -2,6 +2,7 @@
 
 mod dag;
 mod draw;
+mod host;
 mod step;
 
 pub use dag::{Plan, PlanError, PlanSpec};

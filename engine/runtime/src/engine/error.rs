@@ -45,6 +45,13 @@ pub enum SubmitError {
     /// The steps make no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Steps of the plan execute on the host, and nothing allows that: each with its isolation.
+    #[error(
+        "these steps run on the host, and this project is not trusted with it: {}; \
+         let the operator trust the project (`--trust host`), or start a workflow that uses isolation `oci`",
+        .0.join(", ")
+    )]
+    Untrusted(Vec<String>),
     /// The engine shuts down.
     #[error("the factory is shutting down; try again when it is back")]
     Closing,

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, oneshot};
 use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName};
 
-use super::{AskError, Submission, SubmitError};
+use super::{AskError, Standing, Submission, SubmitError};
 use crate::actions::ActionSet;
 use crate::dispatch::SlotsStatus;
 use crate::driver::{self, Message, NewRunParts, Start};
@@ -72,15 +72,31 @@ impl Engine {
         self.shared.services.secrets.as_ref()
     }
 
-    /// Starts a new run with the plan, the inputs and the trigger of an earlier one.
-    pub async fn retry(&self, tenant: &TenantName, run: RunId, by: &str) -> Result<RunId, AskError> {
+    /// Starts a new run with the plan, the inputs and the trigger of an earlier one. What the earlier one was trusted
+    /// with does not come along: `now` says what holds, and where that is too little nothing is started.
+    pub async fn retry(
+        &self,
+        tenant: &TenantName,
+        run: RunId,
+        by: &str,
+        now: Standing,
+    ) -> Result<RunId, AskError> {
         let row = self.row(tenant, run).await?;
         let plan = self.shared.store.plan(&row.plan).await?;
         let plan: Plan = serde_json::from_value(plan).map_err(|error| StoreError::Damaged {
             row: format!("plan {}", row.plan),
             reason: error.to_string(),
         })?;
-        let mut trigger = row.trigger;
+        if !now.trust_host {
+            let on_host: Vec<_> = plan
+                .on_host()
+                .map(|(step, isolation)| format!("`{}` (isolation `{isolation}`)", step.name))
+                .collect();
+            if !on_host.is_empty() {
+                return Err(SubmitError::Untrusted(on_host).into());
+            }
+        }
+        let mut trigger = driver::trigger(&row.trigger, now.source.as_ref(), now.trust_host);
         if let Some(trigger) = trigger.as_object_mut() {
             trigger.insert("retry_of".to_owned(), json!(run));
             trigger.insert("retried_by".to_owned(), json!(by));

@@ -8,4 +8,4 @@ mod start;
 
 pub use error::{AskError, StartError, SubmitError};
 pub use handle::{Engine, EngineStatus};
-pub use parts::{EngineDirs, EngineParts, Submission};
+pub use parts::{EngineDirs, EngineParts, Standing, Submission};
