@@ -120,7 +120,7 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Inputs(errors) => Self::new(ProblemKind::Invalid, text)
                 .with("inputs", errors.iter().map(ToString::to_string).collect::<Vec<_>>()),
-            SubmitError::Plan(_) => Self::new(ProblemKind::Invalid, text),
+            SubmitError::Plan(_) | SubmitError::TooLarge { .. } => Self::new(ProblemKind::Invalid, text),
             SubmitError::Untrusted(_) => Self::new(ProblemKind::Conflict, text),
             SubmitError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),
             SubmitError::Store(error) => error.into(),

@@ -28,6 +28,11 @@ impl RunLimits {
         Duration::from_millis(self.attempt_millis)
     }
 
+    /// The bytes that `value` takes in an event, when those are more than one may have.
+    pub fn excess<T: Serialize + ?Sized>(&self, value: &T) -> Option<u64> {
+        excess(value, self.event_bytes)
+    }
+
     /// All bounds, with defaults where decisions do not look: the form that expressions take.
     pub(crate) fn in_full(&self) -> Limits {
         Limits {
@@ -58,5 +63,27 @@ impl From<&Limits> for RunLimits {
 impl Default for RunLimits {
     fn default() -> Self {
         Self::from(&Limits::default())
+    }
+}
+
+/// The bytes that `value` takes, when those are more than `limit`.
+pub(crate) fn excess<T: Serialize + ?Sized>(value: &T, limit: u64) -> Option<u64> {
+    let mut size = Counter(0);
+    // Counting does not fail, and what cannot be serialized does not fit either.
+    let serializes = serde_json::to_writer(&mut size, value).is_ok();
+    (!serializes || size.0 > limit).then_some(size.0)
+}
+
+/// Counts bytes and keeps none.
+struct Counter(u64);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, oneshot};
 use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName};
 
+use super::admit;
 use super::{AskError, Standing, Submission, SubmitError};
 use crate::actions::ActionSet;
 use crate::dispatch::SlotsStatus;
@@ -87,15 +88,7 @@ impl Engine {
             row: format!("plan {}", row.plan),
             reason: error.to_string(),
         })?;
-        if !now.trust_host {
-            let on_host: Vec<_> = plan
-                .on_host()
-                .map(|(step, isolation)| format!("`{}` (isolation `{isolation}`)", step.name))
-                .collect();
-            if !on_host.is_empty() {
-                return Err(SubmitError::Untrusted(on_host).into());
-            }
-        }
+        admit::trusted(&plan, now.trust_host)?;
         let mut trigger = driver::trigger(&row.trigger, now.source.as_ref(), now.trust_host);
         if let Some(trigger) = trigger.as_object_mut() {
             trigger.insert("retry_of".to_owned(), json!(run));
@@ -111,6 +104,8 @@ impl Engine {
         }
         let NewRun { tenant, project, plan, inputs, trigger, origin } = new;
         let shared = &self.shared;
+        let limits = RunLimits::from(&shared.limits);
+        admit::bounded(&limits, &inputs, &trigger)?;
         let run = RunId::generate(shared.ids.as_ref());
         let now = shared.clock.now();
         let time = plan.timeout().unwrap_or(Duration::from_secs(shared.limits.run_seconds));
@@ -124,7 +119,7 @@ impl Engine {
             inputs: inputs.clone(),
             origin: driver::origin(&trigger),
             deadline: Some(now.plus(time)),
-            limits: RunLimits::from(&shared.limits),
+            limits,
             context: driver::RunContext { tenant: tenant.clone(), project, trigger: trigger.clone() }
                 .to_json(),
         };

@@ -1,5 +1,6 @@
 //! The engine as its doors see it.
 
+mod admit;
 mod background;
 mod error;
 mod handle;
