@@ -7,6 +7,7 @@
 //! ```
 
 mod actor;
+mod answers;
 mod load;
 mod message;
 mod meta;

@@ -180,7 +180,7 @@ impl Action for Make {
         match ctx.begin("thing", json!({ "thing": thing, "act": act })).await? {
             Begun::Made(record) => self.outside.note(format!("adopted {}", record.handle.unwrap())),
             Begun::Fresh(guard) => {
-                if act == "vanish" && ctx.attempt == 1 {
+                if ["vanish", "bloat"].contains(&act) && ctx.attempt == 1 {
                     // Made, and the attempt ends before it can say so.
                     self.make(ctx, &thing).await;
                     return Err(ActionError::transient("cut off"));
@@ -202,6 +202,9 @@ impl Action for Make {
     async fn probe(&self, _: &UndoContext, intent: &EffectRecord) -> Result<Presence, ActionError> {
         let thing = intent.intent["thing"].as_str().unwrap();
         self.outside.note(format!("probed {thing}"));
+        if intent.intent["act"] == "bloat" {
+            return Ok(Presence::Present(json!("x".repeat(100_000))));
+        }
         Ok(if self.outside.has(thing) { Presence::Present(json!(thing)) } else { Presence::Absent })
     }
 
@@ -212,6 +215,9 @@ impl Action for Make {
             return Err(ActionError::new(ErrorClass::Permanent, "it is glued on").help("use a hammer"));
         }
         self.outside.unmake(thing);
+        if effect.intent["act"] == "moved" {
+            return Ok(UndoOutcome::Superseded("x".repeat(100_000)));
+        }
         Ok(UndoOutcome::Undone)
     }
 }
