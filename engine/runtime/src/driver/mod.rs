@@ -18,7 +18,7 @@ mod task;
 mod turn;
 
 pub(crate) use actor::LEASE;
-pub(crate) use load::{LoadError, load};
+pub(crate) use load::{LoadError, Need, load};
 pub(crate) use message::{JournalEntry, JournalWrite, Message};
 pub(crate) use meta::{RunContext, RunMeta, origin, trigger};
 pub(crate) use runs::Runs;

@@ -12,4 +12,5 @@ mod leases;
 mod outside;
 mod runs;
 mod shutdown;
+mod starts;
 mod world;
