@@ -40,8 +40,8 @@ pub(crate) async fn run(
     let mut outstanding = Outstanding::default();
     let mut start = start;
     let mut pause = RELOAD_FIRST;
+    let mut after_start = matches!(start, Start::Recover(_));
     let left = loop {
-        let after_start = matches!(start, Start::Recover(_));
         let begun = match start {
             Start::New(parts, answer) => match create(&shared, run, *parts, &mut outstanding).await {
                 Ok((id, actor)) => {
@@ -73,6 +73,7 @@ pub(crate) async fn run(
                 }
                 // What fails again and again is tried ever more slowly.
                 if actor.has_committed() {
+                    after_start = false;
                     pause = RELOAD_FIRST;
                 }
                 tokio::select! {

@@ -5,6 +5,7 @@ use engine_runtime::StartError;
 use serde_json::json;
 use vocab::{RunStatus, StepStatus};
 
+use crate::faults::Fault;
 use crate::world::{BOTH, On, World};
 
 const WAIT_ONCE: &str = "steps:\n  a:\n    uses: test/plain@v1\n    with: { act: wait_once }\n";
@@ -37,6 +38,23 @@ async fn runs_that_only_wait_stay_out_of_memory_until_their_time_comes() {
         let engine = world.start().await;
         assert!(engine.status().runs_in_memory <= 1, "{:?}", engine.status());
         assert_eq!(world.end(&engine, soon).await.status, RunStatus::Succeeded);
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_stumbles_right_after_a_start_leaves_no_lost_attempt_behind() {
+    for fault in [Fault::FailBefore, Fault::FailAfter] {
+        let mut world = World::new(On::Sqlite).await;
+        world.limits.drain_seconds = 0;
+        let engine = world.start().await;
+        let run = world.submit(&engine, WAIT_ONCE).await;
+        world.sees("ran a 1").await;
+        engine.shutdown().await;
+        drop(engine);
+        world.store.plan(1, fault);
+        let engine = world.start().await;
+        assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded, "{fault:?}");
         world.close(engine).await;
     }
 }
