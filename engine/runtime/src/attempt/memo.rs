@@ -96,7 +96,7 @@ async fn forget(shared: &Shared, key: &MemoKey) {
         tracing::warn!(key = %key.digest, %error, "a useless cache entry could not be removed");
         return;
     }
-    let owner = HoldOwner::Memo(key.digest.clone());
+    let owner = HoldOwner::Memo(key.clone());
     if let Err(error) = shared.services.artifacts.release(&owner).await {
         tracing::warn!(%owner, %error, "the artifacts of a removed cache entry are still held");
     }
@@ -117,7 +117,7 @@ pub(super) async fn keep(
     key: MemoKey,
     outputs: &Outputs,
 ) -> Option<MemoEntry> {
-    let owner = HoldOwner::Memo(key.digest.clone());
+    let owner = HoldOwner::Memo(key.clone());
     if let Err(error) = hold(shared, &owner, outputs).await {
         ctx.log.line(LogStream::Factory, &format!("cache: not kept, {error}"));
         return None;

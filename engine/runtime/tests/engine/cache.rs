@@ -1,6 +1,6 @@
 //! Outputs are served from the cache only while everything about them holds.
 
-use engine_ports::{HoldOwner, RunStore as _};
+use engine_ports::{ArtifactStore as _, HoldOwner, RunStore as _};
 use serde_json::json;
 use vocab::{Digest, RunStatus};
 
@@ -32,6 +32,25 @@ async fn the_second_run_takes_the_outputs_of_the_first() {
         assert!(!world.step(third.id, "a").await.cached);
         world.close(engine).await;
     }
+}
+
+#[tokio::test]
+async fn the_same_entry_of_two_tenants_holds_its_artifact_twice() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    world.run(&engine, &pure("x")).await;
+    let mut submission = world.submission(&pure("x"));
+    submission.tenant = "other".parse().unwrap();
+    let run = engine.submit(submission).await.unwrap();
+    assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+    assert_eq!(world.outside.count("ran a 1"), 2, "entries are never shared between tenants");
+    let owners = world.artifacts.owners(&Digest::of("x"));
+    let entries: Vec<_> = owners.iter().filter(|owner| matches!(owner, HoldOwner::Memo(_))).collect();
+    assert_eq!(entries.len(), 2, "{owners:?}");
+    // One tenant's entry goes: nothing of the other's does.
+    world.artifacts.release(entries[0]).await.unwrap();
+    assert!(world.artifacts.owners(&Digest::of("x")).contains(entries[1]));
+    world.close(engine).await;
 }
 
 #[tokio::test]
