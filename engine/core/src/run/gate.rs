@@ -6,7 +6,7 @@ use serde::Serialize;
 use vocab::{ErrorClass, Inputs, StepStatus, Value};
 
 use super::facts::Slot;
-use super::limits::excess;
+use super::limits::check_size;
 use super::scope::View;
 use super::state::RunState;
 use super::{Event, Failure, NotReached, SkipReason};
@@ -141,11 +141,7 @@ impl RunState {
         value: &T,
         what: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        let limit = self.facts.limits.event_bytes;
-        let Some(bytes) = excess(value, limit) else { return Ok(()) };
-        let message = format!("{} take {bytes} bytes, more than {limit} (limit `event_bytes`)", what());
-        let help = "pass large content as an artifact: a tree, a report or an image";
-        Err(Failure::new(ErrorClass::Permanent, message).help(help))
+        check_size(value, self.facts.limits.event_bytes, what)
     }
 
     /// What the run gives, once its body succeeded.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vocab::Limits;
+use vocab::{ErrorClass, Limits};
+
+use super::Failure;
 
 /// The part of [`Limits`] that decisions about one run depend on. Recorded in the run's first event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,8 +68,20 @@ impl Default for RunLimits {
     }
 }
 
+/// Fails when `value` does not fit into an event.
+pub(crate) fn check_size<T: Serialize + ?Sized>(
+    value: &T,
+    limit: u64,
+    what: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    let Some(bytes) = excess(value, limit) else { return Ok(()) };
+    let message = format!("{} take {bytes} bytes, more than {limit} (limit `event_bytes`)", what());
+    let help = "pass large content as an artifact: a tree, a report or an image";
+    Err(Failure::new(ErrorClass::Permanent, message).help(help))
+}
+
 /// The bytes that `value` takes, when those are more than `limit`.
-pub(crate) fn excess<T: Serialize + ?Sized>(value: &T, limit: u64) -> Option<u64> {
+fn excess<T: Serialize + ?Sized>(value: &T, limit: u64) -> Option<u64> {
     let mut size = Counter(0);
     // Counting does not fail, and what cannot be serialized does not fit either.
     let serializes = serde_json::to_writer(&mut size, value).is_ok();

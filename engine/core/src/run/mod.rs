@@ -14,6 +14,7 @@ mod failure;
 mod gate;
 mod journal;
 mod limits;
+mod promise;
 mod ready;
 mod recover;
 mod report;
@@ -31,6 +32,7 @@ pub use event::{CachedFrom, Event, Halt, NotReached, Origin, Release, RunCreated
 pub use failure::Failure;
 pub use journal::{Begin, JournalRefusal};
 pub use limits::RunLimits;
+pub use promise::Promise;
 pub use ready::ReadyStep;
 pub use report::{LeaseLost, Report, RunningAttempt};
 pub use state::RunState;

@@ -63,7 +63,7 @@ impl RunState {
             timed_out,
         };
         Ok(match report {
-            Report::Succeeded { outputs, cached } => match self.check_outputs(slot, &outputs) {
+            Report::Succeeded { outputs, cached } => match self.promise(slot).check(&outputs) {
                 Ok(()) => Event::AttemptSucceeded { path, attempt, token, outputs, cached },
                 Err(failure) => failed(failure, false),
             },
@@ -113,28 +113,5 @@ impl RunState {
         } else {
             Err(lost())
         }
-    }
-
-    fn check_outputs(&self, slot: Slot, outputs: &Outputs) -> Result<(), Failure> {
-        let uses = &self.plan.step(slot.step).uses;
-        let broken = |problem: String| {
-            Failure::new(ErrorClass::Permanent, format!("{uses} broke its promise: {problem}"))
-        };
-        let ports = &self.plan.action(slot.step).outputs;
-        for port in ports {
-            match outputs.get(&port.name) {
-                Some(value) => {
-                    port.ty
-                        .check(value)
-                        .map_err(|error| broken(format!("output `{}`: {error}", port.name)))?;
-                }
-                None if port.required => return Err(broken(format!("it gave no output `{}`", port.name))),
-                None => {}
-            }
-        }
-        if let Some(name) = outputs.keys().find(|name| ports.iter().all(|port| port.name != **name)) {
-            return Err(broken(format!("it gave an output `{name}`, which it never declared")));
-        }
-        self.check_size(outputs, || "the outputs".to_owned())
     }
 }

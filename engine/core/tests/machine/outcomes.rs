@@ -140,9 +140,9 @@ fn the_deadline_stops_the_run() {
 fn outputs_that_break_a_promise_or_do_not_fit_fail_the_attempt() {
     let large = Value::List(vec![Value::Integer(i64::MAX); 5_000]);
     let cases = [
-        (Outputs::new(), "it gave no output `number`"),
+        (Outputs::new(), "`number` is missing"),
         (Outputs::from([("extra".into(), 1.into())]).into_iter().chain(outputs(1)).collect(), "`extra`"),
-        (Outputs::from([("items".into(), Value::Null), ("number".into(), 1.into())]), "output `items`"),
+        (Outputs::from([("items".into(), Value::Null), ("number".into(), 1.into())]), "`items`:"),
         (Outputs::from([("items".into(), large), ("number".into(), 1.into())]), "limit `event_bytes`"),
     ];
     for (outputs, problem) in cases {

@@ -66,6 +66,7 @@ pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Ac
                 outputs: vec![
                     Port::required("word", Type::String, "what was done"),
                     Port::required("report", Type::Artifact(ArtifactKind::Report), "a file"),
+                    Port::required("note", Type::nullable(Type::String), "what is worth a word"),
                 ],
                 ..manifest("test/pure@v1")
             },
@@ -250,6 +251,9 @@ impl Action for Pure {
         let report = report.map_err(|error| ActionError::transient(error.to_string()))?;
         let mut outputs = word("computed");
         outputs.insert("report".to_owned(), report.into());
+        if text(&inputs, "act") != "silent" {
+            outputs.insert("note".to_owned(), Value::Null);
+        }
         Ok(outputs)
     }
 }

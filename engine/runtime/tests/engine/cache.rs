@@ -54,6 +54,39 @@ async fn the_same_entry_of_two_tenants_holds_its_artifact_twice() {
 }
 
 #[tokio::test]
+async fn outputs_that_the_run_refuses_are_not_kept_for_a_cache_entry() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    // A required output may be null, but it must be there.
+    let row = world.run(&engine, &pure("silent")).await;
+    assert_eq!(row.status, RunStatus::Failed);
+    let error = world.step(row.id, "a").await.error.unwrap();
+    assert!(error["message"].as_str().unwrap().contains("`note` is missing"), "{error}");
+    let owners = world.artifacts.owners(&Digest::of("silent"));
+    assert_eq!(owners, [HoldOwner::Run(row.id)], "only what put it in holds it");
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn the_bound_on_outputs_is_the_one_that_the_run_was_created_with() {
+    let mut world = World::new(On::Sqlite).await;
+    let usual = world.limits.clone();
+    (world.limits.event_bytes, world.limits.data_bytes) = (120, 1);
+    let engine = world.start().await;
+    let run = world.submit(&engine, &pure("x")).await;
+    engine.shutdown().await;
+    drop(engine);
+    world.limits = usual;
+    let engine = world.start().await;
+    assert_eq!(world.end(&engine, run).await.status, RunStatus::Failed);
+    let error = world.step(run, "a").await.error.unwrap();
+    assert!(error["message"].as_str().unwrap().contains("more than 120"), "{error}");
+    let owners = world.artifacts.owners(&Digest::of("x"));
+    assert_eq!(owners, [HoldOwner::Run(run)], "only what put it in holds it");
+    world.close(engine).await;
+}
+
+#[tokio::test]
 async fn a_hit_whose_artifact_is_gone_is_a_miss() {
     let world = World::new(On::Sqlite).await;
     let engine = world.start().await;
