@@ -13,28 +13,32 @@ export IMAGE_FACTORY_TEST_REPORT ?= $(CARGO_TARGET_DIR)/test-report.tsv
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
+.PHONY: own-target
+own-target:
+	@scripts/own-target
+
 .PHONY: build
-build: ## The release binary
+build: own-target ## The release binary
 	cargo build --release --locked --package image-factory
 
 .PHONY: demo
-demo: ## A push becomes an image, end to end, on this machine (KEEP=1 leaves the server running)
+demo: own-target ## A push becomes an image, end to end, on this machine (KEEP=1 leaves the server running)
 	@scripts/demo
 
 .PHONY: test
-test: ## Every test that fits into a stop; ends with a table of the real parts it used
+test: own-target ## Every test that fits into a stop; ends with a table of the real parts it used
 	@scripts/test
 
 .PHONY: test-full
-test-full: ## `make test`, and the long ones: kill rounds, soaks, larger simulations
+test-full: own-target ## `make test`, and the long ones: kill rounds, soaks, larger simulations
 	@scripts/test --full
 
 .PHONY: lint
-lint: ## Formatting, clippy, dependency policy, generated files
+lint: own-target ## Formatting, clippy, dependency policy, generated files
 	@scripts/lint
 
 .PHONY: bench
-bench: ## Processor time of planning, committing, running and serving; nothing here is a timed test
+bench: own-target ## Processor time of planning, committing, running and serving; nothing here is a timed test
 	@scripts/bench
 
 .PHONY: install-tools
@@ -46,7 +50,7 @@ tools: ## Test tools that need a Go build, into IMAGE_FACTORY_TOOLS
 	@scripts/build-go-tools
 
 .PHONY: generate
-generate: ## Schema, reference pages and snapshots, from the code
+generate: own-target ## Schema, reference pages and snapshots, from the code
 	UPDATE=1 cargo test --workspace --locked --quiet
 
 .PHONY: clean

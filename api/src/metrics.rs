@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine_ports::{EventBus, RunStore, StoreError};
+use engine_ports::{EventBus, ProjectStore, RunStore, StoreError};
 use engine_runtime::EngineStatus;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::broadcast::error::RecvError;
@@ -27,9 +27,12 @@ impl Metrics {
     pub(crate) async fn scrape(
         &self,
         runs: &dyn RunStore,
+        projects: &dyn ProjectStore,
         engine: &EngineStatus,
     ) -> Result<String, StoreError> {
         metrics::gauge!("image_factory_runs_unfinished").set(number(runs.unfinished().await?.len()));
+        metrics::gauge!("image_factory_effects_stuck").set(number(runs.stuck_effects().await?));
+        metrics::gauge!("image_factory_deliveries_pending").set(number(projects.pending_deliveries().await?));
         metrics::gauge!("image_factory_runs_in_memory").set(number(engine.runs_in_memory));
         metrics::gauge!("image_factory_runs_waiting_for_a_slot").set(number(engine.slots.waiting));
         metrics::gauge!("image_factory_attempt_slots").set(number(engine.slots.capacity));
@@ -42,12 +45,20 @@ impl Metrics {
 }
 
 /// Counts stay far below what a gauge tells apart; more than that reads as very many.
-fn number(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+fn number(count: impl TryInto<u32>) -> f64 {
+    f64::from(count.try_into().unwrap_or(u32::MAX))
 }
 
 fn describe() {
     metrics::describe_gauge!("image_factory_runs_unfinished", "Runs that have not ended.");
+    metrics::describe_gauge!(
+        "image_factory_effects_stuck",
+        "Effects that could not be undone and wait for a person."
+    );
+    metrics::describe_gauge!(
+        "image_factory_deliveries_pending",
+        "Deliveries of webhooks that were accepted and not acted on yet."
+    );
     metrics::describe_gauge!(
         "image_factory_runs_in_memory",
         "Runs that are at work; others wait in the store for a time."
@@ -69,7 +80,10 @@ fn describe() {
         "image_factory_sign_ins_refused_total",
         "Requests with a wrong token or signature."
     );
-    metrics::describe_counter!("webhook_deliveries_total", "Deliveries of webhooks, by result.");
+    metrics::describe_counter!(
+        "image_factory_webhook_deliveries_total",
+        "Deliveries of webhooks that were acted on, by result."
+    );
 }
 
 /// Counts what the bus tells, until `stop`.

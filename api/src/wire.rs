@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_ports::{EventBus, RunStore, Services, StoreError, TokenStore, ToolRunner};
+use engine_ports::{
+    ArtifactStore, EventBus, ProjectStore, RunStore, Services, StoreError, TokenStore, ToolRunner,
+};
 use engine_runtime::{
-    ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, Logs, ShimConfig, ShimRunner,
-    StartError, SystemClock, SystemIds,
+    ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, Logs, ShimConfig,
+    ShimRunner, StartError, SystemClock, SystemIds,
 };
 use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
 use lang::Catalogue;
@@ -23,7 +25,7 @@ use crate::data::{AdminToken, DataError, DataFolder, Endpoint, FolderLock, Seale
 use crate::factory::{Factory, FactoryParts};
 use crate::filters::Tokens;
 use crate::metrics::{self, Metrics};
-use crate::upkeep::upkeep;
+use crate::upkeep::{Policy, Upkeep, upkeep};
 
 /// How long content that nobody holds yet is safe.
 const LEASE: Duration = Duration::from_secs(3600);
@@ -59,6 +61,25 @@ pub(crate) enum WireError {
     },
 }
 
+/// What a process opens a factory for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve until it is told to stop.
+    Serve,
+    /// For one run, whose logs a person opens as files afterwards; the next start archives them.
+    Run,
+}
+
+impl Purpose {
+    /// The command, for whoever finds the data folder locked.
+    const fn command(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Run => "run",
+        }
+    }
+}
+
 /// A factory that runs, with what must be ended in order.
 pub(crate) struct Wired {
     /// The factory.
@@ -79,13 +100,13 @@ impl Wired {
     pub(crate) async fn open(
         config: Config,
         environment: &Environment,
-        command: &str,
+        purpose: Purpose,
     ) -> Result<Self, WireError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let ids: Arc<dyn IdSource> = Arc::new(SystemIds::new());
         let limits = config.limits.clone();
         let folder = DataFolder::open(&config.data_dir)?;
-        let lock = FolderLock::take(&folder, command, clock.now())?;
+        let lock = FolderLock::take(&folder, purpose.command(), clock.now())?;
         let options = Options { queue: size(limits.writer_queue), ..Options::default() };
         folder.close_databases()?;
         let engine_db = Database::open(folder.engine_db(), Schema::Engine, options).await?;
@@ -95,8 +116,10 @@ impl Wired {
         let registry = open_registry(&folder, &limits, registry_db.clone(), &clock, &ids).await?;
         let tools: Arc<dyn ToolRunner> = Arc::new(open_tools(&folder, &limits, environment)?);
         let background = CancellationToken::new();
+        let artifacts: Arc<dyn ArtifactStore> =
+            Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits));
         let services = Arc::new(Services {
-            artifacts: Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits)),
+            artifacts: Arc::clone(&artifacts),
             images: Arc::new(RegistryImages::new(registry.clone())),
             secrets: Arc::new(FileSecrets::new(folder.secrets())),
             tools: Arc::clone(&tools),
@@ -107,8 +130,9 @@ impl Wired {
         let runs: Arc<dyn RunStore> = Arc::new(SqliteRunStore::new(engine_db.clone()));
         let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(size(limits.event_backlog)));
         let io = |action| move |source| WireError::Io { action, source };
-        let logs =
-            Logs::open(folder.logs(), &limits, Arc::clone(&clock)).map_err(io("open the folder of logs"))?;
+        let logs = Logs::open(folder.logs(), &limits, Arc::clone(&clock))
+            .map_err(io("open the folder of logs"))?
+            .archived_in(LogArchive { store: Arc::clone(&runs), artifacts });
         let actions = ActionSet::new(actions())?;
         let catalogue = Catalogue::new(actions.manifests().cloned());
         let engine = Engine::start(EngineParts {
@@ -119,6 +143,7 @@ impl Wired {
             ids: Arc::clone(&ids),
             bus: Arc::clone(&bus),
             logs: logs.clone(),
+            log_files_stay: purpose == Purpose::Run,
             dirs: EngineDirs::below(folder.path()),
             limits: limits.clone(),
             worker: WorkerId::generate(&*ids),
@@ -128,7 +153,16 @@ impl Wired {
         let reader =
             RepositoryReader::new(Arc::clone(&tools), config.steps.clone(), folder.repositories(), bounds);
         tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
-        tokio::spawn(upkeep(registry.clone(), Arc::clone(&runs), Arc::clone(&clock), background.clone()));
+        let projects: Arc<dyn ProjectStore> = Arc::new(SqliteProjectStore::new(engine_db.clone()));
+        let kept_up = Upkeep {
+            registry: registry.clone(),
+            runs: Arc::clone(&runs),
+            projects: Arc::clone(&projects),
+            logs: logs.clone(),
+            clock: Arc::clone(&clock),
+            policy: Policy::of(&config.retention),
+        };
+        tokio::spawn(upkeep(kept_up, background.clone()));
         let databases = [engine_db.clone(), registry_db];
         let factory = Factory::new(FactoryParts {
             sealer: Sealer::ensure(&folder)?,
@@ -136,7 +170,7 @@ impl Wired {
             clock,
             ids,
             runs,
-            projects: Arc::new(SqliteProjectStore::new(engine_db.clone())),
+            projects,
             tokens: Tokens::new(token_store),
             bus,
             logs,

@@ -1,3 +1,15 @@
+CREATE TABLE attempt_logs (
+    run TEXT NOT NULL REFERENCES runs (run),
+    path TEXT NOT NULL,
+    attempt BIGINT NOT NULL,
+    tenant TEXT NOT NULL,
+    -- Of what is stored, and its size.
+    digest TEXT NOT NULL,
+    stored_bytes BIGINT NOT NULL,
+    -- Of the log itself.
+    bytes BIGINT NOT NULL,
+    PRIMARY KEY (run, path, attempt)
+) WITHOUT ROWID;
 CREATE TABLE deliveries (
     project TEXT NOT NULL REFERENCES projects (project),
     delivery TEXT NOT NULL,
@@ -11,6 +23,7 @@ CREATE TABLE deliveries (
     pending BIGINT NOT NULL,
     PRIMARY KEY (project, delivery)
 );
+CREATE INDEX deliveries_concluded ON deliveries (at_ms, project, delivery) WHERE pending = 0;
 CREATE INDEX deliveries_pending ON deliveries (at_ms, project, delivery) WHERE pending = 1;
 CREATE TABLE effects (
     run TEXT NOT NULL REFERENCES runs (run),
@@ -26,6 +39,7 @@ CREATE TABLE effects (
     seq BIGINT NOT NULL,
     PRIMARY KEY (run, path, name)
 ) WITHOUT ROWID;
+CREATE INDEX effects_stuck ON effects (run) WHERE state = 'stuck';
 CREATE TABLE events (
     run TEXT NOT NULL REFERENCES runs (run),
     seq BIGINT NOT NULL,
@@ -108,6 +122,8 @@ CREATE INDEX runs_by_project ON runs (tenant, project, run);
 CREATE INDEX runs_by_project_and_status ON runs (tenant, project, status, run);
 CREATE INDEX runs_by_status ON runs (tenant, status, run);
 CREATE INDEX runs_by_tenant ON runs (tenant, run);
+CREATE INDEX runs_by_workflow ON runs (tenant, workflow, project, run);
+CREATE INDEX runs_finished ON runs (finished_ms, run) WHERE ended = 1;
 CREATE INDEX runs_unfinished ON runs (run) WHERE ended = 0;
 CREATE TABLE schema_migrations (
     number BIGINT NOT NULL PRIMARY KEY,

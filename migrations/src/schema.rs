@@ -27,7 +27,10 @@ macro_rules! migrations {
     };
 }
 
-const ENGINE: &[Migration] = migrations!["engine": "0001_runs", "0002_projects", "0003_project_credentials"];
+const ENGINE: &[Migration] = migrations![
+    "engine": "0001_runs", "0002_projects", "0003_project_credentials", "0004_stuck_effects", "0005_attempt_logs",
+    "0006_retention"
+];
 
 const REGISTRY: &[Migration] = migrations!["registry": "0001_content", "0002_catalog"];
 

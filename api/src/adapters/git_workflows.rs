@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use engine_ports::ActionError;
-use steps_source::reading::{RepositoryReader, Source};
+use steps_source::reading::{Content, RepositoryFile, RepositoryReader, Source};
 use tokio_util::sync::CancellationToken;
 use vocab::ErrorClass;
 
-use crate::trigger::{Found, Opened, ReadError, WorkflowFile, WorkflowSource};
+use crate::trigger::{Found, Opened, ReadError, WorkflowFile, WorkflowSource, WorkflowText};
 
 /// Where a repository keeps its workflows.
 const FOLDER: &str = ".image-factory";
@@ -34,6 +34,14 @@ fn source(repository: &Opened<'_>, git_ref: Option<&str>) -> Source {
     }
 }
 
+fn workflow(file: RepositoryFile) -> WorkflowFile {
+    let text = match file.content {
+        Content::Bytes(bytes) => WorkflowText::Bytes(bytes),
+        Content::TooLarge(bytes) => WorkflowText::TooLarge(bytes),
+    };
+    WorkflowFile { path: file.path, text }
+}
+
 fn refused(error: ActionError) -> ReadError {
     let transient = matches!(error.class, ErrorClass::Transient | ErrorClass::Capacity);
     let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
@@ -51,7 +59,7 @@ impl WorkflowSource for GitWorkflows {
         let source = source(repository, git_ref);
         let files = self.reader.read_files(&source, commit, FOLDER, SUFFIXES, &self.stop).await;
         let files = files.map_err(refused)?;
-        Ok(files.into_iter().map(|file| WorkflowFile { path: file.path, text: file.bytes }).collect())
+        Ok(files.into_iter().map(workflow).collect())
     }
 
     async fn changed(

@@ -10,8 +10,6 @@ use registry::{Error, Locator, Registry, RepositoryName, Tag, TagMove};
 use tokio_util::io::ReaderStream;
 use vocab::{ArtifactKind, ArtifactRef, Digest};
 
-/// Who publishes when a step does.
-const BY: &str = "workflow";
 /// Tags that are read at once.
 const PAGE: u32 = 500;
 
@@ -85,15 +83,20 @@ impl ImageStore for RegistryImages {
         Ok(Box::pin(self.0.content().open_blob(blob).await.map_err(refused)?.file))
     }
 
-    async fn push(&self, repository: &Repository, image: &ArtifactRef) -> Result<Pushed, ImageError> {
+    async fn push(
+        &self,
+        repository: &Repository,
+        image: &ArtifactRef,
+        by: &str,
+    ) -> Result<Pushed, ImageError> {
         let name = named(repository)?;
         let locator = Locator::Digest(image.digest.clone());
         let before = self.0.catalog().resolve(&name, &locator).await.map_err(refused)?;
-        self.0.catalog().link_image(&name, &image.digest, BY).await.map_err(refused)?;
+        self.0.catalog().link_image(&name, &image.digest, by).await.map_err(refused)?;
         Ok(Pushed { new: before.is_none(), reference: format!("{repository}@{}", image.digest) })
     }
 
-    async fn unpublish(&self, repository: &Repository, image: &Digest) -> Result<(), ImageError> {
+    async fn unpublish(&self, repository: &Repository, image: &Digest, by: &str) -> Result<(), ImageError> {
         let name = named(repository)?;
         if let Some(tag) = self.tag_of(&name, image).await? {
             return Err(ImageError::InUse(
@@ -101,7 +104,7 @@ impl ImageStore for RegistryImages {
                 format!("the tag `{tag}` names it"),
             ));
         }
-        self.0.catalog().delete_manifest(&name, image, BY).await.map_err(refused)
+        self.0.catalog().delete_manifest(&name, image, by).await.map_err(refused)
     }
 
     async fn resolve(
@@ -165,5 +168,53 @@ fn refused(error: Error) -> ImageError {
         | Error::MissingReferences { .. }
         | Error::WrongSize { .. } => ImageError::Malformed(text),
         _ => ImageError::Io(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use migrations::{Database, Options, Schema};
+    use registry::{Event, Settings, Unbounded};
+    use vocab::{ManualClock, SeededIds, TenantName};
+
+    use super::*;
+
+    /// A registry in a folder, with an image that holds nothing.
+    async fn world(folder: &Path) -> (Registry, ArtifactRef) {
+        let database = Database::open(folder.join("registry.db"), Schema::Registry, Options::default());
+        let settings = Settings {
+            folder: folder.to_owned(),
+            clock: Arc::new(ManualClock::default()),
+            ids: Arc::new(SeededIds::default()),
+            admission: Arc::new(Unbounded),
+            lease: Duration::from_secs(60),
+            blob_bytes: 1 << 20,
+            manifest_bytes: 1 << 20,
+        };
+        let registry = Registry::open(settings, database.await.unwrap(), 1).await.unwrap();
+        let media_type = "application/vnd.oci.image.index.v1+json";
+        let index = format!(r#"{{"schemaVersion":2,"mediaType":"{media_type}","manifests":[]}}"#);
+        let stored = registry.content().put_manifest(index.into(), media_type).await.unwrap();
+        (registry, ArtifactRef { kind: ArtifactKind::Image, digest: stored.digest, size: stored.size })
+    }
+
+    #[tokio::test]
+    async fn the_registry_hears_who_publishes_and_who_takes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, image) = world(folder.path()).await;
+        let mut events = registry.catalog().events();
+        let images = RegistryImages::new(registry);
+        let repository = Repository::new(&TenantName::default_tenant(), "golden/debian").unwrap();
+        images.push(&repository, &image, "run:1/push").await.unwrap();
+        images.unpublish(&repository, &image.digest, "undo of run:1/push").await.unwrap();
+        let Ok(Event::ManifestPushed { by, .. }) = events.recv().await else { panic!("no push was told") };
+        assert_eq!(by, "run:1/push");
+        let Ok(Event::ManifestDeleted { by, .. }) = events.recv().await else {
+            panic!("no removal was told")
+        };
+        assert_eq!(by, "undo of run:1/push");
     }
 }

@@ -114,6 +114,13 @@ impl From<Problem> for Failure {
 
 impl From<ServeError> for Failure {
     fn from(error: ServeError) -> Self {
-        Self::new(error)
+        match &error {
+            ServeError::Identity { .. } => Self::usage(&error)
+                .help("name a certificate and its private key, both PEM, with --tls-cert and --tls-key"),
+            ServeError::Bind { .. } => {
+                Self::new(&error).help("choose another address with --listen; port 0 takes a free one")
+            }
+            ServeError::Signals(_) => Self::new(error),
+        }
     }
 }

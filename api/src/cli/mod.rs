@@ -5,6 +5,7 @@ mod answered;
 mod args;
 mod client;
 mod config;
+mod decide;
 mod doctor;
 mod entry;
 mod explain;

@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use lang::{CompileOptions, SourceFile, Workflow};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
-use vocab::{Inputs, RunId, RunStatus};
+use vocab::{Inputs, RunId, RunStatus, StepStatus};
 
 use super::args::{ConfigArgs, TrustArg, pair};
 use super::follow::{Snapshot, Tail, Watched, follow};
@@ -24,7 +24,7 @@ use crate::factory::{Factory, NewStart};
 use crate::model::{EffectView, EventView, PlanStepView, RunDetail, RunSummary, StepView};
 use crate::serve::Signals;
 use crate::ui::{Output, Ui};
-use crate::wire::Wired;
+use crate::wire::{Purpose, Wired};
 
 /// Who started it, for the record.
 const ACTOR: &str = "command line";
@@ -73,7 +73,7 @@ async fn here_and_now(command: Run, setup: &Setup) -> Result<(), Failure> {
         config.steps.git_roots.push(repository.top().to_owned());
     }
     let mut signals = Signals::listen()?;
-    let wired = Wired::open(config, &setup.environment, "run").await?;
+    let wired = Wired::open(config, &setup.environment, Purpose::Run).await?;
     let source = match repository {
         Some(repository) => repository.head(&*wired.tools, wired.folder.path(), setup.ui).await,
         None => None,
@@ -152,13 +152,21 @@ async fn execute(
     let folder = wired.folder.path().to_owned();
     let mut local = LocalRun { factory: Arc::clone(factory), run, news, plan: plan.steps.into(), folder };
     let mut following = std::pin::pin!(follow(&mut local, ui));
-    tokio::select! {
+    let reason = tokio::select! {
         ended = &mut following => return ended,
         signal = signals.stop() => {
             ui.note(format!("{signal}: cancelling the run; what it made is undone (a second signal ends at once)"));
+            "the command was interrupted"
         }
-    }
-    let reason = Some("the command was interrupted".to_owned());
+        step = asks(factory, run) => {
+            ui.note(format!(
+                "step `{step}` failed, and its workflow asks a person what follows (`on_failure: pause`); here is \
+                 nobody to ask, so the run is cancelled and what it made is undone"
+            ));
+            "a step waited for a person, and `run` has nobody to ask"
+        }
+    };
+    let reason = Some(reason.to_owned());
     // A run that ends in this moment cannot be cancelled any more, and is followed to its end all the same.
     if let Err(problem) = factory.cancel(&row, ACTOR, reason).await {
         tracing::debug!(detail = problem.detail, "the run was not cancelled");
@@ -166,6 +174,20 @@ async fn execute(
     tokio::select! {
         ended = following => ended,
         _ = signals.stop() => Err(Failure::new("ended at once; the next `run` with this data folder continues")),
+    }
+}
+
+/// Returns when the run waits for a person, with the first step that does.
+async fn asks(factory: &Factory, run: RunId) -> String {
+    let mut news = factory.bus.subscribe();
+    loop {
+        let steps = factory.step_views(run).await.unwrap_or_default();
+        if let Some(step) = steps.into_iter().find(|step| step.status == StepStatus::Paused) {
+            return step.path;
+        }
+        // A notice that is missed is followed by another look soon.
+        let mine = async { while news.recv().await.is_ok_and(|notice| notice.run != run) {} };
+        let _ = tokio::time::timeout(Duration::from_secs(1), mine).await;
     }
 }
 
@@ -184,9 +206,9 @@ struct LocalRun {
 
 impl LocalRun {
     /// The log of the newest attempt of a step that has one.
-    fn log_of(&self, step: &StepView) -> Option<LogName> {
+    async fn log_of(&self, step: &StepView) -> Option<LogName> {
         let path = step.path.parse().ok()?;
-        let attempt = *self.factory.logs.attempts(self.run, &path).ok()?.last()?;
+        let attempt = *self.factory.logs.attempts(self.run, &path).await.ok()?.last()?;
         Some(LogName::Attempt { run: self.run, path, attempt })
     }
 
@@ -227,11 +249,21 @@ impl Watched for LocalRun {
     }
 
     async fn tail(&mut self, step: &StepView) -> Option<Tail> {
-        tokio::time::timeout(LOG_PATIENCE, self.read_tail(self.log_of(step)?)).await.ok()
+        tokio::time::timeout(LOG_PATIENCE, self.read_tail(self.log_of(step).await?)).await.ok()
     }
 
-    fn whole_log(&self, step: &StepView) -> String {
-        self.log_of(step).map(|log| self.factory.logs.file(&log).display().to_string()).unwrap_or_default()
+    async fn whole_log(&mut self, step: &StepView) -> String {
+        let Some(log) = self.log_of(step).await else { return String::new() };
+        let file = self.factory.logs.file(&log);
+        if file.is_file() {
+            return file.display().to_string();
+        }
+        // A run of many hours: what ended long ago is archived.
+        let folder = self.folder.display();
+        format!(
+            "`image-factory runs logs {} '{}' --data-dir {folder}`, while `image-factory serve --data-dir {folder}` runs",
+            self.run, step.path
+        )
     }
 
     async fn events(&mut self, after: u64) -> Vec<EventView> {

@@ -5,11 +5,11 @@ use reqwest::Method;
 use serde_json::Value as Json;
 use vocab::{RunId, RunStatus};
 
-use super::Failure;
 use super::args::{ServerArgs, pair};
 use super::client::{Server, escape};
 use super::follow::{RemoteRun, aftermath, follow};
 use super::setup::Setup;
+use super::{Failure, decide};
 use crate::model::{CancelRun, EffectView, NewRunBody, RunDetail, RunPage};
 use crate::ui::{Output, Tone, took};
 
@@ -30,7 +30,7 @@ enum Command {
         /// Only those of this project
         #[arg(long)]
         project: Option<String>,
-        /// Only those with this status: queued, running, unwinding, finalizing, succeeded, failed, cancelled, `timed_out`
+        /// Only those with this status: queued, running, paused, unwinding, finalizing, succeeded, failed, cancelled, `timed_out`
         #[arg(long)]
         status: Option<RunStatus>,
         /// How many
@@ -97,6 +97,8 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    #[command(flatten)]
+    Decide(decide::Command),
     /// Try once more to undo what could not be undone.
     #[command(after_help = "Example:\n  image-factory runs undo RUN")]
     Undo {
@@ -128,7 +130,7 @@ enum Command {
 }
 
 /// Reads the id of a run.
-fn run_id(text: &str) -> Result<RunId, String> {
+pub(super) fn run_id(text: &str) -> Result<RunId, String> {
     text.parse().map_err(|_| format!("`{text}` is no run id; `image-factory runs list` shows them"))
 }
 
@@ -142,16 +144,17 @@ impl Command {
             | Self::Cancel { common, .. }
             | Self::Retry { common, .. }
             | Self::Start { common, .. } => common.output,
+            Self::Decide(command) => command.output(),
             Self::Logs { .. } | Self::Undo { .. } => Output::Text,
         }
     }
 }
 
 #[derive(Debug, Args)]
-struct Common {
+pub(super) struct Common {
     /// For people or for scripts
     #[arg(long, value_enum, default_value = "text")]
-    output: Output,
+    pub(super) output: Output,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -199,6 +202,7 @@ async fn dispatch(command: Command, setup: &Setup) -> Result<(), Failure> {
             steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &Json::Object(serde_json::Map::new()))
                 .await
         }
+        Command::Decide(command) => decide::decide(command, setup).await,
         Command::Undo { run, server } => {
             let server = Server::find(&server, setup)?;
             let path = format!("/api/v1/runs/{run}/undo");
@@ -222,7 +226,7 @@ async fn dispatch(command: Command, setup: &Setup) -> Result<(), Failure> {
 }
 
 /// Posts something that answers with a run.
-async fn steer(
+pub(super) async fn steer(
     common: &Common,
     setup: &Setup,
     path: &str,

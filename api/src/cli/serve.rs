@@ -17,7 +17,7 @@ use crate::data::Endpoint;
 use crate::routes::routes;
 use crate::serve::{Edge, Identity, Listener, Signals, serve as serve_connections};
 use crate::trigger::resume_pending;
-use crate::wire::Wired;
+use crate::wire::{Purpose, Wired};
 
 /// Serve API, webhooks and registry.
 #[derive(Debug, Args)]
@@ -62,7 +62,7 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     setup.start_log(&config.log, false)?;
     let mut signals = Signals::listen()?;
     let identity = Identity::load(&config.tls)?;
-    let mut wired = Wired::open(config.clone(), &setup.environment, "serve").await?;
+    let mut wired = Wired::open(config.clone(), &setup.environment, Purpose::Serve).await?;
     let stop = CancellationToken::new();
     let listener = Listener::bind(config.listen).await?;
     let (base, local) = urls(&config, listener.address, identity.is_some());
@@ -73,7 +73,7 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     let (ids, clock) = (Arc::clone(&wired.factory.ids), Arc::clone(&wired.factory.clock));
     let edge = Edge::new(routes(&wired.factory, registry), ids, clock);
     if let Some(identity) = &identity {
-        tokio::spawn(Arc::clone(identity).keep_fresh(stop.clone()));
+        Arc::clone(identity).keep_fresh(stop.clone())?;
     }
     let serving = tokio::spawn(serve_connections(listener, identity, edge, stop.clone()));
     tokio::spawn(resume_pending(Arc::clone(&wired.factory)));

@@ -12,7 +12,7 @@ mod value;
 
 pub use environment::Environment;
 pub use error::ConfigError;
-pub use model::{Config, LogConfig, LogFormat, TlsConfig};
+pub use model::{Config, LogConfig, LogFormat, RetentionConfig, TlsConfig};
 pub use reference::reference;
 pub(crate) use resolve::hide_credentials;
 pub use resolve::{Flags, Origin, Resolved, Shown, resolve};

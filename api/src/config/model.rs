@@ -27,6 +27,8 @@ pub struct Config {
     /// What reaches tools and build containers.
     #[serde(default)]
     pub steps: StepSettings,
+    /// How long what is over is kept.
+    pub retention: RetentionConfig,
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
@@ -50,6 +52,16 @@ pub struct LogConfig {
     pub level: String,
     /// Its form.
     pub format: LogFormat,
+}
+
+/// How long runs and deliveries are kept that are over.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionConfig {
+    /// Days; 0 is for ever.
+    pub runs_days: u64,
+    /// The last runs of each workflow, which stay.
+    pub runs_per_workflow_min: u64,
 }
 
 /// The form of the server's log.

@@ -17,11 +17,16 @@ pub fn reference() -> String {
          `image-factory config show` prints every value with its origin; with `--redacted`, without the \
          credentials in URLs.\n\n\
          Sizes are numbers of bytes or texts such as `64MiB`; times are numbers of seconds or texts such as \
-         `1h 30m`. In variables, lists of paths are separated by `:` and tables are written `a=b,c=d`.\n",
+         `1h 30m`. In variables, lists of paths are separated by `:`, lists of hosts by `,`, and tables are written `a=b,c=d`.\n",
     );
-    for (title, prefix) in
-        [("Server", ""), ("TLS", "tls."), ("Log", "log."), ("Steps", "steps."), ("Limits", "limits.")]
-    {
+    for (title, prefix) in [
+        ("Server", ""),
+        ("TLS", "tls."),
+        ("Log", "log."),
+        ("Steps", "steps."),
+        ("Retention", "retention."),
+        ("Limits", "limits."),
+    ] {
         let _ = write!(
             page,
             "\n## {title}\n\n| key | kind | default | variable | meaning |\n| --- | --- | --- | --- | --- |\n"

@@ -18,6 +18,8 @@ pub enum Kind {
     Path,
     /// Files or folders; in a variable separated by `:`.
     Paths,
+    /// Names or addresses of hosts; in a variable separated by `,`.
+    Hosts,
     /// `ADDRESS:PORT`.
     Address,
     /// An `http:` or `https:` URL.
@@ -41,6 +43,7 @@ impl Kind {
             Self::Flag => "true or false".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::Paths => "a list of absolute paths".to_owned(),
+            Self::Hosts => "a list of names or addresses of hosts, without ports".to_owned(),
             Self::Address => "an address with a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned(),
             Self::Url => "an http or https URL".to_owned(),
             Self::Map => "a table of texts".to_owned(),
@@ -58,6 +61,7 @@ impl Kind {
             Self::Flag => "boolean",
             Self::Path => "path",
             Self::Paths => "list of paths",
+            Self::Hosts => "list of hosts",
             Self::Address => "address",
             Self::Url => "URL",
             Self::Map => "table of texts",
@@ -157,10 +161,28 @@ const ROWS: &[Setting] = &[
     row("steps.mirrors.git", Kind::Map, None, "Git hosts: URL prefix as written = URL prefix to use."),
     row("steps.git_roots", Kind::Paths, None, "Folders below which `file://` repositories may lie."),
     row(
+        "steps.git_local_hosts",
+        Kind::Hosts,
+        None,
+        "Hosts that repositories may be fetched from although they are on loopback, link-local or cloud metadata addresses, as URLs write them. Private ranges need no entry ([what this keeps out](../how-to/git-hosts.md)).",
+    ),
+    row(
         "steps.git_known_hosts",
         Kind::Path,
         None,
         "Keys of ssh hosts in OpenSSH's `known_hosts` form; others are refused. Default: `/etc/ssh/ssh_known_hosts`.",
+    ),
+    row(
+        "retention.runs_days",
+        Kind::Count,
+        Some("90"),
+        "Days after its end that a run is kept, with its events, its logs and what it alone holds in the content store; also the days after which a delivery of a webhook is forgotten that was acted on. 0 keeps everything for ever. A run that has not ended is always kept, and so is one with an effect that a person must see: stuck, or not known to be gone.",
+    ),
+    row(
+        "retention.runs_per_workflow_min",
+        Kind::Count,
+        Some("20"),
+        "How many of the last runs of each workflow of a project are kept, however old they are.",
     ),
 ];
 

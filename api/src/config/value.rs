@@ -1,6 +1,6 @@
 //! Reads a raw value as the kind that its setting takes.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use serde_json::{Map, Value as Json};
@@ -26,6 +26,12 @@ impl Raw {
             }
             (Self::Toml(toml::Value::Array(items)), Kind::Paths) => {
                 paths(items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()?)
+            }
+            (Self::Text(text), Kind::Hosts) => {
+                hosts(text.split(',').map(str::trim).filter(|part| !part.is_empty()))
+            }
+            (Self::Toml(toml::Value::Array(items)), Kind::Hosts) => {
+                hosts(items.iter().map(toml::Value::as_str).collect::<Option<Vec<_>>>()?)
             }
             (Self::Text(text), Kind::Map) => {
                 let pairs = text.split(',').filter(|pair| !pair.trim().is_empty());
@@ -79,12 +85,23 @@ fn scalar(text: &str, kind: Kind) -> Option<Json> {
             (duration.subsec_nanos() == 0).then(|| duration.as_secs().into())
         }
         Kind::Count => text.parse::<u64>().ok().map(Json::from),
-        Kind::Paths | Kind::Map => None,
+        Kind::Paths | Kind::Hosts | Kind::Map => None,
     }
 }
 
 fn paths(items: impl IntoIterator<Item = String>) -> Option<Json> {
     items.into_iter().map(|item| Path::new(&item).is_absolute().then_some(Json::String(item))).collect()
+}
+
+/// Names, IPv4, and IPv6 with or without brackets. An entry with a port would never match.
+fn hosts<'a>(items: impl IntoIterator<Item = &'a str>) -> Option<Json> {
+    let fits = |item: &str| {
+        let bare = item.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(item);
+        let name = !item.is_empty()
+            && item.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        name || bare.parse::<Ipv6Addr>().is_ok()
+    };
+    items.into_iter().map(|item| fits(item).then(|| Json::from(item))).collect()
 }
 
 fn map<'a>(pairs: impl Iterator<Item = Option<(&'a str, &'a str)>>) -> Option<Json> {
@@ -120,6 +137,8 @@ mod tests {
             None,
             "relative roots would depend on the folder"
         );
+        assert_eq!(Raw::Text("a.b, ::1".into()).read(Kind::Hosts), Some(json!(["a.b", "::1"])));
+        assert_eq!(Raw::Text("a.b:22".into()).read(Kind::Hosts), None, "a port would never match");
         assert_eq!(
             Raw::Text("docker.io=mirror:5000".into()).read(Kind::Map),
             Some(json!({"docker.io": "mirror:5000"}))

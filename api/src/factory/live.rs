@@ -15,7 +15,7 @@ use crate::data::Sealer;
 use crate::filters::Tokens;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
-use crate::trigger::{UnderWay, WorkflowSource};
+use crate::trigger::{UnderWay, WorkflowFile, WorkflowSource, WorkflowText};
 
 /// Followers of events and logs at once.
 const MOST_STREAMS: usize = 512;
@@ -132,6 +132,14 @@ impl Factory {
         let trust = if trust_host { Trust::Host } else { Trust::Isolated };
         let options = CompileOptions { limits: self.config.limits.clone(), trust };
         lang::compile(&SourceFile::from_bytes(file, text), &self.catalogue, &options)
+    }
+
+    /// Compiles a workflow out of a repository.
+    pub(crate) fn compile_file(&self, file: &WorkflowFile, trust_host: bool) -> Compilation {
+        match &file.text {
+            WorkflowText::Bytes(text) => self.compile(&file.path, text, trust_host),
+            WorkflowText::TooLarge(bytes) => lang::refuse_too_large(&file.path, *bytes, &self.config.limits),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Starting, cancelling and retrying runs.
 
 use engine_ports::{Project, RunRow, RunSource, StoreError};
-use engine_runtime::{AskError, Standing, Submission, SubmitError};
+use engine_runtime::{AskError, Decided, Decision, DecisionRefused, Standing, Submission, SubmitError};
 use lang::Workflow;
 use serde::Deserialize as _;
 use serde_json::json;
@@ -82,6 +82,16 @@ impl Factory {
         self.engine.cancel(&row.tenant, row.id, by, reason).await.map_err(Problem::from)
     }
 
+    /// Takes what a person decided; durable when this returns.
+    pub(crate) async fn decide(
+        &self,
+        row: &RunRow,
+        decision: Decision,
+        decided: Decided,
+    ) -> Result<(), Problem> {
+        self.engine.decide(&row.tenant, row.id, decision, decided).await.map_err(Problem::from)
+    }
+
     /// Tries once more to undo the stuck effects of a run; how many there are.
     pub(crate) async fn retry_undo(&self, row: &RunRow, by: &str) -> Result<usize, Problem> {
         self.engine.retry_undo(&row.tenant, row.id, by).await.map_err(Problem::from)
@@ -134,6 +144,9 @@ impl From<AskError> for Problem {
         match error {
             AskError::Missing(_) => Self::new(ProblemKind::NotFound, text),
             AskError::TooLate(_) => Self::new(ProblemKind::Conflict, text),
+            AskError::Refused(DecisionRefused::NoStep(_)) => Self::new(ProblemKind::NotFound, text),
+            AskError::Refused(DecisionRefused::Outputs { .. }) => Self::new(ProblemKind::Invalid, text),
+            AskError::Refused(_) => Self::new(ProblemKind::Conflict, text),
             AskError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),
             AskError::Submit(error) => error.into(),
             AskError::Store(StoreError::Missing(_)) => Self::new(ProblemKind::NotFound, text),

@@ -9,7 +9,8 @@ mod workflow;
 pub(crate) use action::ActionView;
 pub(crate) use project::{NewProject, ProjectChange, ProjectPage, ProjectView};
 pub(crate) use run::{
-    CancelRun, EffectView, EventPage, EventView, NewRunBody, RunDetail, RunPage, RunSummary, StepView,
+    CancelRun, DecideRun, DecisionWord, EffectView, EventPage, EventView, NewRunBody, RunDetail, RunPage,
+    RunSummary, StepView,
 };
 pub(crate) use webhook::{DeliveryView, Refused, Skipped, Started, TriggerAnswer};
 pub(crate) use workflow::{LintAnswer, PlanAnswer, PlanStepView, WorkflowText};

@@ -226,6 +226,40 @@ pub(crate) struct CancelRun {
     pub(crate) reason: Option<String>,
 }
 
+/// Says what a person decided about a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DecideRun {
+    /// What.
+    pub(crate) decision: DecisionWord,
+    /// The paused step that it is about: `build`, `build[2]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) step: Option<String>,
+    /// What the step would have given, for `bypass`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) outputs: BTreeMap<String, Json>,
+    /// Why, for the record.
+    pub(crate) reason: String,
+}
+
+/// What a person may decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum DecisionWord {
+    /// Nothing new starts in the run.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// The paused step is tried again.
+    Retry,
+    /// The paused step is left out.
+    Skip,
+    /// The paused step's outputs are supplied.
+    Bypass,
+    /// The paused step failed, and the run goes back.
+    GiveUp,
+}
+
 /// Milliseconds from start to end, or until now; 0 without a start.
 fn millis(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> u64 {
     let taken = start.map(|start| end.unwrap_or(now).since(start)).unwrap_or_default();

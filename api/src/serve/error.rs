@@ -15,8 +15,10 @@ pub(crate) enum ServeError {
         source: std::io::Error,
     },
     /// Certificate or key cannot be used.
-    #[error("{}: {reason}", path.display())]
+    #[error("`{setting}`: {} {reason}", path.display())]
     Identity {
+        /// The setting that names the file.
+        setting: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.

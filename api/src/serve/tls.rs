@@ -8,7 +8,9 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use super::ServeError;
 use super::signals::hangup;
@@ -39,12 +41,19 @@ impl Identity {
 
     /// Reads the files again on SIGHUP and when they change, until `stop`. Broken files change nothing: the old
     /// identity stays, and the log says why.
-    pub(crate) async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) -> Result<(), ServeError> {
-        let mut hangup = hangup()?;
+    ///
+    /// The signal is received from the moment that this returns: until then it would end the process.
+    pub(crate) fn keep_fresh(self: Arc<Self>, stop: CancellationToken) -> Result<(), ServeError> {
+        let hangup = hangup()?;
+        tokio::spawn(self.look_again(hangup, stop));
+        Ok(())
+    }
+
+    async fn look_again(self: Arc<Self>, mut hangup: Signal, stop: CancellationToken) {
         let mut seen = self.changed_at();
         loop {
             tokio::select! {
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return,
                 _ = hangup.recv() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {
                     if self.changed_at() == seen {
@@ -71,20 +80,23 @@ impl Identity {
 }
 
 fn read(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, ServeError> {
-    let fail = |path: &Path, reason: String| ServeError::Identity { path: path.to_owned(), reason };
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fail(cert, format!("it holds no certificate that can be read: {error}")))?;
+    let fail = |setting, path: &Path, reason| ServeError::Identity { setting, path: path.to_owned(), reason };
+    let bytes = |setting, path: &Path| {
+        std::fs::read(path).map_err(|error| fail(setting, path, format!("cannot be read: {error}")))
+    };
+    let chain = CertificateDer::pem_slice_iter(&bytes("tls.cert", cert)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| fail("tls.cert", cert, format!("is no certificate in PEM: {error}")))?;
     if chain.is_empty() {
-        return Err(fail(cert, "it holds no certificate in PEM".to_owned()));
+        return Err(fail("tls.cert", cert, "holds no certificate in PEM".to_owned()));
     }
-    let private = PrivateKeyDer::from_pem_file(key)
-        .map_err(|error| fail(key, format!("it holds no private key that can be read: {error}")))?;
+    let private = PrivateKeyDer::from_pem_slice(&Zeroizing::new(bytes("tls.key", key)?))
+        .map_err(|error| fail("tls.key", key, format!("holds no private key in PEM: {error}")))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, private))
-        .map_err(|error| fail(key, format!("it does not go with {}: {error}", cert.display())))?;
+        .map_err(|error| fail("tls.key", key, format!("does not go with {}: {error}", cert.display())))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -63,7 +63,7 @@ pub(crate) async fn work_off(
     let outcome = DeliveryOutcome::Done { answer, status: status.as_u16() };
     let written = factory.projects.conclude(project.id, id, outcome).await;
     written.map_err(Problem::from).map_err(named)?;
-    metrics::counter!("webhook_deliveries_total", "result" => result).increment(1);
+    metrics::counter!("image_factory_webhook_deliveries_total", "result" => result).increment(1);
     Ok(concluded)
 }
 
@@ -139,7 +139,7 @@ async fn act(
         answer.message = Some(format!("commit {commit} has no workflow in `.image-factory/`"));
     }
     for file in files {
-        let compilation = factory.compile(&file.path, &file.text, project.trust_host);
+        let compilation = factory.compile_file(&file, project.trust_host);
         let Some(workflow) = compilation.workflow else {
             let diagnostics = compilation.diagnostics.iter().map(lang::Diagnostic::to_json).collect();
             answer.refused.push(Refused { file: file.path, diagnostics, reason: None });

@@ -29,7 +29,7 @@ pub(crate) async fn find(
     let mut broken = Vec::new();
     let mut found = Vec::new();
     for file in files {
-        let compilation = factory.compile(&file.path, &file.text, project.trust_host);
+        let compilation = factory.compile_file(&file, project.trust_host);
         let by_file =
             workflow.is_some_and(|wanted| file.path == wanted || file.path.ends_with(&format!("/{wanted}")));
         match compilation.workflow {

@@ -8,8 +8,17 @@ use engine_ports::{Project, RunSource, SecretError, SecretStore, SecretText};
 pub(crate) struct WorkflowFile {
     /// Its path in the repository.
     pub(crate) path: String,
+    /// What it says.
+    pub(crate) text: WorkflowText,
+}
+
+/// What a workflow's file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum WorkflowText {
     /// Its bytes.
-    pub(crate) text: Vec<u8>,
+    Bytes(Vec<u8>),
+    /// More than may be read: how many bytes it has.
+    TooLarge(u64),
 }
 
 /// A ref that was looked up.

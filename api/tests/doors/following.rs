@@ -48,3 +48,34 @@ async fn a_log_is_followed_while_it_grows_by_git() {
     let lines: Vec<_> = log.lines().filter_map(|line| line.split_once(' ')).map(|(_, text)| text).collect();
     assert!(lines.contains(&"hello") && lines.contains(&"again"), "{log}");
 }
+
+#[tokio::test]
+async fn a_log_reads_the_same_once_it_is_archived_by_git() {
+    let test = "a_log_reads_the_same_once_it_is_archived_by_git";
+    let Some((_folder, server, _, commit)) = factory(test, &[(".image-factory/hello.yaml", HELLO)]).await
+    else {
+        return;
+    };
+    let answer: Json = server.push("app", "d-1", NONE, &commit).await.json().await.unwrap();
+    let run = answer["runs"][0]["run"].as_str().unwrap();
+    let read = async |more: &str| {
+        let path = format!("/api/v1/runs/{run}/logs?step=say{more}");
+        let response = server.request("GET", &path).bearer_auth(&server.token).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    };
+    let (_, followed) = read("&follow=true").await;
+    let folder = server.folder.join("data/logs").join(run);
+    for _ in 0..500 {
+        if !folder.exists() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(!folder.exists(), "the log is still a file");
+    for more in ["", "&follow=true", "&attempt=1", "&attempt=1&follow=true"] {
+        assert_eq!(read(more).await.1, followed, "{more}");
+    }
+    let rest = followed.split_once('\n').unwrap().1;
+    assert_eq!(read("&offset=1").await.1, rest, "an offset inside a line begins with the next one");
+    assert_eq!(read("&attempt=2").await.0, 404);
+}

@@ -83,15 +83,18 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one over `folder/data`, and waits until it serves.
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_with(folder, |command| command)
+    }
+
+    /// The same, with further arguments or another environment.
+    pub(crate) fn start_with(folder: &Path, more: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let roots = format!("steps.git_roots={}", folder.display());
-        let mut child = program(folder)
+        let mut command = program(folder);
+        command
             .args(["serve", "--data-dir", "data", "--listen", "127.0.0.1:0", "--set", &roots])
-            .args(["--set", "limits.drain_seconds=1"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .args(["--set", "limits.drain_seconds=1"]);
+        let mut child = more(&mut command).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().rsplit(' ').next().unwrap().to_owned();

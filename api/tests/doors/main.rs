@@ -2,11 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
 
 mod cli;
+mod deciding;
 mod failures;
 mod following;
 mod harness;
+mod metrics;
+mod patience;
 mod private;
 mod publish;
 mod refusals;
+mod retention;
 mod retry;
+mod tls;
 mod webhook;

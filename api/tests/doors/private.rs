@@ -62,8 +62,11 @@ async fn a_private_repository_opens_with_the_secret_that_its_project_names_git()
     let Some((_host, url)) = https(folder.path(), &repository, test) else { return };
     let url = format!("{url}/repo/.git");
     std::fs::DirBuilder::new().mode(0o700).create(folder.path().join("data")).unwrap();
-    let authority = format!("[steps]\nca_bundle = \"{}/cert.pem\"\n", folder.path().display());
-    std::fs::write(folder.path().join("data/image-factory.toml"), authority).unwrap();
+    let settings = format!(
+        "[steps]\nca_bundle = \"{}/cert.pem\"\ngit_local_hosts = [\"127.0.0.1\"]\n",
+        folder.path().display()
+    );
+    std::fs::write(folder.path().join("data/image-factory.toml"), settings).unwrap();
     let server = Server::start(folder.path());
     server.project("app", &url).await;
     let closed = server.push("app", "d-1", NONE, &commit).await;

@@ -122,6 +122,31 @@ async fn a_push_that_starts_nothing_and_is_refused_is_unprocessable_by_git() {
 }
 
 #[tokio::test]
+async fn a_workflow_that_is_too_large_keeps_no_other_from_starting_by_git() {
+    let test = "a_workflow_that_is_too_large_keeps_no_other_from_starting_by_git";
+    let large = format!("{HELLO}# {}\n", "x".repeat(1 << 20));
+    let Some((_folder, server, repository, alone)) =
+        factory(test, &[(".image-factory/large.yaml", &large)]).await
+    else {
+        return;
+    };
+    let response = server.push("app", "d-1", NONE, &alone).await;
+    assert_eq!(response.status(), 422, "nothing started");
+    let refused = response.json::<Json>().await.unwrap()["refused"][0].clone();
+    assert_eq!(refused["file"], ".image-factory/large.yaml");
+    let diagnostic = &refused["diagnostics"][0];
+    assert_eq!((&diagnostic["code"], &diagnostic["file"]), (&"IF0001".into(), &refused["file"]));
+    let (message, help) = (diagnostic["message"].as_str().unwrap(), diagnostic["help"].as_str().unwrap());
+    assert!(message.contains(&large.len().to_string()) && message.contains("1048576"), "{message}");
+    assert!(help.contains("limits.workflow_bytes"), "{help}");
+    let both = repository.commit(&[(".image-factory/hello.yaml", HELLO)]);
+    let response = server.push("app", "d-2", &alone, &both).await;
+    assert_eq!(response.status(), 202);
+    let answer: Json = response.json().await.unwrap();
+    assert_eq!((&answer["runs"][0]["workflow"], &answer["refused"][0]), (&"hello".into(), &refused));
+}
+
+#[tokio::test]
 async fn a_failed_delivery_names_its_request_and_itself_apart_by_git() {
     let test = "a_failed_delivery_names_its_request_and_itself_apart_by_git";
     let Some((_folder, server, repository, commit)) =
@@ -142,7 +167,7 @@ async fn a_failed_delivery_names_its_request_and_itself_apart_by_git() {
 }
 
 /// Writes pushes into the server's database as a server does whose store fails right after it accepted them.
-async fn accept(server: &Server, commit: &str, deliveries: &[&str]) {
+pub(crate) async fn accept(server: &Server, commit: &str, deliveries: &[&str]) {
     let path = server.folder.join("data/engine.db");
     let database = Database::open(&path, Schema::Engine, Options::default()).await.unwrap();
     let projects = SqliteProjectStore::new(database.clone());

@@ -7,7 +7,7 @@ use vocab::{ActionManifest, ActionRef, Limits};
 use crate::check::check;
 use crate::diagnostic::Findings;
 use crate::document::read;
-use crate::syntax::compose;
+use crate::syntax::{compose, too_large};
 use crate::{Diagnostic, SourceFile, Workflow};
 
 /// What the operator allows the project that a file belongs to.
@@ -76,4 +76,12 @@ pub fn compile(source: &SourceFile, catalogue: &Catalogue, options: &CompileOpti
     let workflow = workflow.filter(|_| !findings.any_error());
     let (diagnostics, omitted) = findings.finish(source);
     Compilation { workflow, diagnostics, omitted }
+}
+
+/// What [`compile`] says of a file that its owner did not read, since it has more bytes than the limit.
+pub fn refuse_too_large(file: &str, bytes: u64, limits: &Limits) -> Compilation {
+    let mut findings = Findings::default();
+    findings.push(too_large(bytes, limits.workflow_bytes));
+    let (diagnostics, omitted) = findings.finish(&SourceFile::from_bytes(file, b""));
+    Compilation { workflow: None, diagnostics, omitted }
 }

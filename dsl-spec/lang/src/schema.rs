@@ -39,9 +39,9 @@ struct WorkflowFile {
     inputs: Option<Named<InputFile>>,
     /// The time for a whole run.
     timeout: Option<DurationText>,
-    /// What a run does when its body fails: it undoes the effects of its steps.
-    #[schemars(rename = "on_failure", extend("const" = "compensate"))]
-    on_failure: Option<String>,
+    /// What the failure of a step does to the run, where the step says nothing else.
+    #[schemars(rename = "on_failure")]
+    on_failure: Option<OnFailureWord>,
     /// The steps, by name.
     steps: Named<StepFile>,
     /// The steps that run at the end in any case, by name.
@@ -174,6 +174,8 @@ struct StepFile {
     cache: Option<CacheWord>,
     /// What happens to the effects when the run fails.
     compensate: Option<CompensateWord>,
+    /// What the step's failure does to the run.
+    on_failure: Option<OnFailureWord>,
     /// Whether the run goes on when the step failed.
     allow_failure: Option<bool>,
     /// Whether the run only goes forward once the step succeeded.
@@ -216,6 +218,19 @@ struct BackoffFile {
 enum CacheWord {
     Auto,
     Never,
+}
+
+/// What the failure of a step does to the run.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "a shape for the schema")]
+enum OnFailureWord {
+    /// Everything that the run made is undone.
+    Compensate,
+    /// What other steps made stays.
+    Continue,
+    /// A person decides.
+    Pause,
 }
 
 /// What happens to the effects when the run fails.

@@ -106,6 +106,8 @@ limits! {
     lost_attempts: Count = 5;
     /// Body of an API request or a webhook.
     body_bytes: Bytes = 25 * MIB;
+    /// Time for the answer to a webhook; work that takes longer goes on, and the answer names where to look. Git hosts give up after about ten seconds.
+    webhook_seconds: Seconds = 8;
     /// Manifest that the registry accepts.
     manifest_bytes: Bytes = 4 * MIB;
     /// Blob that the registry accepts.

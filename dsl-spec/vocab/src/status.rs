@@ -56,6 +56,8 @@ words!(
         Queued = "queued",
         /// Steps of the body run.
         Running = "running",
+        /// Nothing starts until a person says what follows.
+        Paused = "paused",
         /// Effects are being undone.
         Unwinding = "unwinding",
         /// The steps under `finally` run.
@@ -89,6 +91,8 @@ words!(
         Running = "running",
         /// An attempt failed; the next one waits for its time.
         Retrying = "retrying",
+        /// It failed for good; a person decides what follows.
+        Paused = "paused",
         /// Ended well.
         Succeeded = "succeeded",
         /// Ended badly.
@@ -107,7 +111,7 @@ words!(
 impl StepStatus {
     /// Whether this step instance has ended.
     pub const fn is_terminal(self) -> bool {
-        !matches!(self, Self::Pending | Self::Ready | Self::Running | Self::Retrying)
+        !matches!(self, Self::Pending | Self::Ready | Self::Running | Self::Retrying | Self::Paused)
     }
 }
 
@@ -132,6 +136,13 @@ words!(
         Stuck = "stuck",
     }
 );
+
+impl EffectState {
+    /// Whether nothing is left to be done about it: it is meant to stay, or it is gone, or it is somebody else's.
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Released | Self::Undone | Self::Superseded)
+    }
+}
 
 words!(
     /// How the unwinding of a run went.

@@ -154,11 +154,16 @@ pub trait ImageStore: Send + Sync {
     /// A blob of an image that the caller got as an input or an output.
     async fn open_blob(&self, blob: &Digest) -> Result<ByteStream, ImageError>;
 
-    /// Publishes an image into a repository, by digest. Moves no byte.
-    async fn push(&self, repository: &Repository, image: &ArtifactRef) -> Result<Pushed, ImageError>;
+    /// Publishes an image into a repository, by digest. Moves no byte. `by` is remembered as who did it.
+    async fn push(
+        &self,
+        repository: &Repository,
+        image: &ArtifactRef,
+        by: &str,
+    ) -> Result<Pushed, ImageError>;
 
-    /// Takes an image out of a repository. Fails with `InUse` while a tag names it.
-    async fn unpublish(&self, repository: &Repository, image: &Digest) -> Result<(), ImageError>;
+    /// Takes an image out of a repository. Fails with `InUse` while a tag names it. `by` is remembered as who did it.
+    async fn unpublish(&self, repository: &Repository, image: &Digest, by: &str) -> Result<(), ImageError>;
 
     /// The image that `reference` (a tag or a digest) names in a repository.
     async fn resolve(

@@ -11,6 +11,7 @@ mod image_store;
 mod log;
 mod memo;
 mod project_store;
+mod retention;
 mod run_store;
 mod secret_store;
 mod settings;
@@ -26,11 +27,12 @@ pub use event_bus::{EventBus, Notice};
 pub use image_store::{
     Expect, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository, RepositoryError,
 };
-pub use log::{LogStream, Progress, StepLog};
+pub use log::{LogRecord, LogStream, Progress, StepLog};
 pub use memo::{MemoEntry, MemoKey};
 pub use project_store::{
     Delivery, DeliveryOutcome, DeliveryRow, NewDelivery, Project, ProjectStore, Token, TokenStore,
 };
+pub use retention::{FinishedFilter, FinishedRun};
 pub use run_store::{
     Commit, EventRecord, Lease, LeaseChange, NewRun, Page, RunFilter, RunRow, RunStore, StepRow,
 };

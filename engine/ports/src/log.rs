@@ -1,6 +1,7 @@
 //! The log of an attempt. Secrets are masked where it is written.
 
 use serde::{Deserialize, Serialize};
+use vocab::{Digest, RunId, StepPath, TenantName};
 
 /// Where a line comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,25 @@ pub struct Progress {
     pub total: Option<u64>,
     /// `bytes`, `files`, `steps`.
     pub unit: &'static str,
+}
+
+/// Where the log of an attempt lies that has ended: compressed, in the content store, held by the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// The run.
+    pub run: RunId,
+    /// The step instance.
+    pub path: StepPath,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// Whose it is.
+    pub tenant: TenantName,
+    /// Digest of what is stored.
+    pub digest: Digest,
+    /// Size of what is stored.
+    pub stored_bytes: u64,
+    /// Size of the log itself, which offsets count in.
+    pub bytes: u64,
 }
 
 /// Takes what an attempt has to say. Never fails an attempt: past its bounds, lines are dropped and a marker says so.

@@ -119,6 +119,13 @@ pub trait ProjectStore: Send + Sync {
 
     /// Deliveries that are still pending, oldest first, from the one after `after`: what recovery acts on.
     async fn pending(&self, after: Option<&NewDelivery>, limit: u32) -> Result<Vec<NewDelivery>, StoreError>;
+
+    /// How many deliveries are still pending, of all projects.
+    async fn pending_deliveries(&self) -> Result<u64, StoreError>;
+
+    /// Removes deliveries that were acted on and came before `before`: at most `limit`, oldest first. How many went.
+    /// One that is sent again afterwards is new.
+    async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError>;
 }
 
 /// A bearer token, as the database knows it: never the token itself.

@@ -8,7 +8,7 @@ use vocab::{
     Timestamp, WorkerId,
 };
 
-use crate::{EffectRecord, MemoEntry, MemoKey, StoreError};
+use crate::{EffectRecord, FinishedFilter, FinishedRun, LogRecord, MemoEntry, MemoKey, StoreError};
 
 /// An event as it is stored. What it means is the engine core's business.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,13 @@ pub struct RunRow {
     pub finished_at: Option<Timestamp>,
     /// Sequence number of its newest event.
     pub seq: u64,
+}
+
+impl RunRow {
+    /// Whether nothing is left to do: it has ended, and nothing that it made is being undone.
+    pub fn is_over(&self) -> bool {
+        self.status.is_terminal() && self.compensation != Compensation::Unwinding
+    }
 }
 
 /// A step instance as lists and pages show it: made from events.
@@ -187,7 +194,7 @@ pub trait RunStore: Send + Sync {
     /// The plan of that digest.
     async fn plan(&self, digest: &Digest) -> Result<Json, StoreError>;
 
-    /// Runs that have not ended, oldest first: what recovery loads.
+    /// Runs in which something is left to do, oldest first: what recovery loads. See [`RunRow::is_over`].
     async fn unfinished(&self) -> Result<Vec<RunId>, StoreError>;
 
     /// A run, if it is this tenant's.
@@ -210,6 +217,9 @@ pub trait RunStore: Send + Sync {
     /// The effects of a run, in journal order.
     async fn effects(&self, run: RunId) -> Result<Vec<EffectRecord>, StoreError>;
 
+    /// How many effects are stuck, of all runs.
+    async fn stuck_effects(&self) -> Result<u64, StoreError>;
+
     /// Leases that are held, of all runs.
     async fn leases(&self) -> Result<Vec<Lease>, StoreError>;
 
@@ -219,6 +229,21 @@ pub trait RunStore: Send + Sync {
         worker: WorkerId,
         until: Timestamp,
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError>;
+
+    /// Writes down where the log of an attempt lies; a record that is there already stays. `Missing` when there is no
+    /// such run of this tenant.
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError>;
+
+    /// Where the logs of a step instance lie whose attempts have ended, by attempt.
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError>;
+
+    /// Runs that have ended, by their end and their id.
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError>;
+
+    /// Removes a run with everything that is written about it, in one transaction; the plan too when no other run
+    /// follows it. Cached outputs stay. `false`, and nothing is touched, when there is no such run, when it has not
+    /// ended, or when an effect of it is not over.
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError>;
 
     /// The cached outputs of that key.
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError>;

@@ -39,6 +39,9 @@ pub struct StepSettings {
     pub mirrors: MirrorMap,
     /// Folders below which `file://` repositories may lie.
     pub git_roots: Vec<PathBuf>,
+    /// Hosts on loopback, link-local or metadata addresses that repositories may be fetched from all the same: names
+    /// or addresses as URLs write them.
+    pub git_local_hosts: Vec<String>,
     /// Keys of SSH hosts, in OpenSSH's `known_hosts` form. Unset: the worker's
     /// `/etc/ssh/ssh_known_hosts`. A host that is not there is refused.
     pub git_known_hosts: Option<PathBuf>,

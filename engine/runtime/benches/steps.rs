@@ -70,6 +70,7 @@ async fn measure(runs: usize, steps: usize) -> String {
         ids: Arc::new(ids),
         bus: bus.clone(),
         logs: Logs::open(home.path().join("logs"), &limits, clock.clone()).unwrap(),
+        log_files_stay: true,
         dirs: EngineDirs::below(home.path()),
         limits,
         worker,
@@ -239,11 +240,11 @@ impl ImageStore for Nothing {
         no_images()
     }
 
-    async fn push(&self, _: &Repository, _: &ArtifactRef) -> Result<Pushed, ImageError> {
+    async fn push(&self, _: &Repository, _: &ArtifactRef, _: &str) -> Result<Pushed, ImageError> {
         no_images()
     }
 
-    async fn unpublish(&self, _: &Repository, _: &Digest) -> Result<(), ImageError> {
+    async fn unpublish(&self, _: &Repository, _: &Digest, _: &str) -> Result<(), ImageError> {
         no_images()
     }
 

@@ -20,9 +20,13 @@ pub use actions::{ActionSet, DuplicateAction};
 pub use bus::InProcessBus;
 pub use dispatch::SlotsStatus;
 pub use engine::{
-    AskError, Engine, EngineDirs, EngineParts, EngineStatus, Standing, StartError, Submission, SubmitError,
+    AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, Standing, StartError, Submission,
+    SubmitError,
 };
-pub use logs::{AttemptLog, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard};
+pub use engine_core::run::{Decided, DecisionRefused};
+pub use logs::{
+    ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,
+};
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};
 pub use system::{SystemClock, SystemIds};
 pub use work::{RemoveError, SpaceWatch, WorkFolder, WorkFolders, usage};

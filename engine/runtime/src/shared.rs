@@ -12,6 +12,7 @@ use crate::actions::ActionSet;
 use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
 use crate::driver::{Message, Runs};
+use crate::engine::ArchiveQueue;
 use crate::logs::Logs;
 use crate::work::WorkFolders;
 
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) bus: Arc<dyn EventBus>,
     pub(crate) logs: Logs,
+    /// Complete logs on their way to the archive.
+    pub(crate) archive: ArchiveQueue,
     pub(crate) folders: WorkFolders,
     pub(crate) limits: Limits,
     pub(crate) worker: WorkerId,

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use engine_ports::{
-    Commit, Delivery, DeliveryOutcome, EffectKey, EffectRecord, EventRecord, Lease, LeaseChange, MemoEntry,
-    MemoKey, NewDelivery, NewRun, Project, ProjectStore as _, RunFilter, RunRow, RunStore as _, StepRow,
-    Token, TokenStore as _,
+    Commit, Delivery, DeliveryOutcome, EffectKey, EffectRecord, EventRecord, Lease, LeaseChange, LogRecord,
+    MemoEntry, MemoKey, NewDelivery, NewRun, Project, ProjectStore as _, RunFilter, RunRow, RunStore as _,
+    StepRow, Token, TokenStore as _,
 };
 use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
 use migrations::{Database, Options, Schema};
@@ -70,7 +70,17 @@ async fn record(database: &Database) {
     };
     SqliteTokenStore::new(database.clone()).add_token(token).await.unwrap();
     let runs = SqliteRunStore::new(database.clone());
-    runs.create(half_done(&ids, &tenant, &project)).await.unwrap();
+    let run = runs.create(half_done(&ids, &tenant, &project)).await.unwrap();
+    let log = LogRecord {
+        run,
+        path: "build[2]/inner".parse().unwrap(),
+        attempt: 1,
+        tenant,
+        digest: Digest::of("log"),
+        stored_bytes: 40,
+        bytes: 400,
+    };
+    runs.keep_log(log).await.unwrap();
 }
 
 fn half_done(ids: &SeededIds, tenant: &TenantName, project: &Project) -> NewRun {
@@ -158,6 +168,7 @@ async fn read(database: &Database) -> Json {
             "events": runs.events(row.id, 0, 1000).await.unwrap(),
             "steps": runs.steps(row.id).await.unwrap(),
             "effects": runs.effects(row.id).await.unwrap(),
+            "logs": runs.logs(row.id, &"build[2]/inner".parse().unwrap()).await.unwrap(),
             "plan": runs.plan(&row.plan).await.unwrap(),
             "run": row,
         }));

@@ -18,7 +18,12 @@ pub(crate) fn read<T: DeserializeOwned>(record: &EffectRecord) -> Result<T, Acti
     })
 }
 
-/// Who moves a tag, for its history.
+/// Who changes a repository, for its history: `run:RUN/STEP-PATH`.
 pub(crate) fn by(record: &EffectRecord) -> String {
-    format!("run {}", record.key)
+    format!("run:{}/{}", record.key.run, record.key.path)
+}
+
+/// Who takes such a change back.
+pub(crate) fn undone_by(record: &EffectRecord) -> String {
+    format!("undo of {}", by(record))
 }

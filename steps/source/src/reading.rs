@@ -37,8 +37,17 @@ pub struct Source {
 pub struct RepositoryFile {
     /// Its path from the root of the repository.
     pub path: String,
-    /// Its content.
-    pub bytes: Vec<u8>,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a file of a commit holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// So many bytes that none of them was read.
+    TooLarge(u64),
 }
 
 /// Bounds of one read.
@@ -92,8 +101,8 @@ impl RepositoryReader {
 
     /// The files directly in `folder` (no deeper) whose names end in one of `suffixes`, at a commit, by path.
     ///
-    /// A folder that is not there holds no files. Links are left out: what they lead to is not in the commit. Too
-    /// many files or one that is too large is an error that names it.
+    /// A folder that is not there holds no files. Links are left out: what they lead to is not in the commit. A file
+    /// that is too large keeps the others from nothing: it comes with its size alone. Too many files are an error.
     pub async fn read_files(
         &self,
         source: &Source,
@@ -121,14 +130,12 @@ impl RepositoryReader {
                     self.bounds.files
                 )));
             }
-            if size > self.bounds.file_bytes {
-                let limit = self.bounds.file_bytes;
-                return Err(ActionError::permanent(format!(
-                    "`{path}` has {size} bytes; at most {limit} are read"
-                )));
-            }
-            let bytes = git.read(&repo, &["cat-file", "blob", &id], self.bounds.file_bytes).await?;
-            files.push(RepositoryFile { path, bytes });
+            let content = if size > self.bounds.file_bytes as u64 {
+                Content::TooLarge(size)
+            } else {
+                Content::Bytes(git.read(&repo, &["cat-file", "blob", &id], self.bounds.file_bytes).await?)
+            };
+            files.push(RepositoryFile { path, content });
         }
         Ok(files)
     }
@@ -227,7 +234,7 @@ fn want(source: &Source, commit: &str) -> Want {
 }
 
 /// Regular files of `git ls-tree -z -l`: path, id and size.
-fn listed<'a>(listing: &'a [u8], suffixes: &'a [&str]) -> impl Iterator<Item = (String, String, usize)> + 'a {
+fn listed<'a>(listing: &'a [u8], suffixes: &'a [&str]) -> impl Iterator<Item = (String, String, u64)> + 'a {
     listing.split(|byte| *byte == 0).filter_map(|row| {
         let row = std::str::from_utf8(row).ok()?;
         let (facts, path) = row.split_once('\t')?;

@@ -70,9 +70,10 @@ fn version(tool: &Tool) -> String {
         .unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// The first word that looks like a version: digits, a dot, a digit, with an optional `v` in front.
+/// The first word that looks like a version: digits, a dot, a digit, with a `v` or a name and `_` in front perhaps.
 fn version_in(text: &str) -> Option<String> {
     text.split(|c: char| c.is_whitespace() || c == ',').find_map(|word| {
+        let word = word.rsplit_once('_').map_or(word, |(_, version)| version);
         let bare = word.strip_prefix('v').unwrap_or(word);
         let (major, rest) = bare.split_once('.')?;
         let numeric = !major.is_empty() && major.bytes().all(|b| b.is_ascii_digit());
@@ -91,6 +92,7 @@ mod tests {
             ("Docker version 28.2.2, build e6534b4", "28.2.2"),
             ("GitVersion:    v2.6.5\nGitCommit: abc", "2.6.5"),
             ("v0.22.1", "0.22.1"),
+            ("OpenSSH_9.2p1 Debian-2+deb12u10, OpenSSL 3.0.19 27 Jan 2026", "9.2p1"),
         ] {
             assert_eq!(version_in(text).as_deref(), Some(version));
         }

@@ -43,7 +43,7 @@ pub(in crate::cli) async fn aftermath(
         |step: &&StepView| !ended_well && matches!(step.status, StepStatus::Failed | StepStatus::TimedOut);
     for step in detail.steps.iter().filter(failed).take(STEPS) {
         if let Some(tail) = run.tail(step).await.filter(|tail| !tail.0.is_empty()) {
-            said.push(log(step, &tail, &run.whole_log(step)));
+            said.push(log(step, &tail, &run.whole_log(step).await));
         }
     }
     let more = detail.steps.iter().filter(failed).count().saturating_sub(STEPS);

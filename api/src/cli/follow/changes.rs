@@ -61,7 +61,7 @@ pub(super) fn tone(status: StepStatus) -> Tone {
     match status {
         StepStatus::Succeeded => Tone::Good,
         StepStatus::Failed | StepStatus::TimedOut | StepStatus::Cancelled => Tone::Bad,
-        StepStatus::Running | StepStatus::Retrying => Tone::Busy,
+        StepStatus::Running | StepStatus::Retrying | StepStatus::Paused => Tone::Busy,
         StepStatus::Pending | StepStatus::Ready | StepStatus::Skipped | StepStatus::NotReached => Tone::Quiet,
     }
 }

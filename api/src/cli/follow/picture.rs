@@ -65,6 +65,7 @@ fn run_tone(status: RunStatus) -> Tone {
     match status {
         RunStatus::Succeeded => Tone::Good,
         RunStatus::Failed | RunStatus::Cancelled | RunStatus::TimedOut | RunStatus::Unwinding => Tone::Bad,
+        RunStatus::Paused => Tone::Busy,
         RunStatus::Queued | RunStatus::Running | RunStatus::Finalizing => Tone::Strong,
     }
 }
@@ -88,6 +89,7 @@ fn mark(step: &StepView) -> char {
         StepStatus::Ready => '○',
         StepStatus::Running => '●',
         StepStatus::Retrying => '↻',
+        StepStatus::Paused => '‖',
         StepStatus::Succeeded if step.cached => '≡',
         StepStatus::Succeeded => '✓',
         StepStatus::Failed | StepStatus::TimedOut => '✗',

@@ -79,7 +79,7 @@ impl Watched for RemoteRun<'_> {
         tokio::time::timeout(PATIENCE, self.read_tail(step)).await.ok()?.ok()
     }
 
-    fn whole_log(&self, step: &StepView) -> String {
+    async fn whole_log(&mut self, step: &StepView) -> String {
         format!("`image-factory runs logs {} '{}'{}`", self.run, step.path, self.server.flags())
     }
 

@@ -21,7 +21,7 @@ pub(in crate::cli) trait Watched: Send {
     async fn tail(&mut self, step: &StepView) -> Option<Tail>;
 
     /// Where all of that log is.
-    fn whole_log(&self, step: &StepView) -> String;
+    async fn whole_log(&mut self, step: &StepView) -> String;
 
     /// Some of the events behind `after`; none when there are no more, or none can be read.
     async fn events(&mut self, after: u64) -> Vec<EventView>;

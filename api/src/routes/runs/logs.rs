@@ -51,8 +51,8 @@ pub(super) async fn logs(
     if !steps.iter().any(|step| step.path == path) {
         return Err(Problem::missing(&format!("step `{path}` in run {run}")));
     }
-    let attempts =
-        factory.logs.attempts(run, &path).map_err(|error| Problem::internal(&error.to_string()))?;
+    let attempts = factory.logs.attempts(run, &path).await;
+    let attempts = attempts.map_err(|error| Problem::internal(&error.to_string()))?;
     let attempt = query.attempt.or(attempts.last().copied());
     if attempt.is_none_or(|attempt| !attempts.contains(&attempt)) && !query.follow {
         let text = match attempt {
@@ -107,7 +107,7 @@ async fn started(
     follow: bool,
 ) -> Option<u32> {
     loop {
-        let attempts = factory.logs.attempts(run, path).unwrap_or_default();
+        let attempts = factory.logs.attempts(run, path).await.unwrap_or_default();
         let found = match attempt {
             Some(attempt) => attempts.contains(&attempt).then_some(attempt),
             None => attempts.last().copied(),

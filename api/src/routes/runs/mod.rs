@@ -2,8 +2,10 @@
 
 mod cancel;
 mod create;
+mod decide;
 mod effects;
 mod events;
+mod feed;
 mod get;
 mod graph;
 mod list;
@@ -22,7 +24,7 @@ use warp::Filter as _;
 use super::{Part, signed_in};
 use crate::factory::Factory;
 use crate::filters::{self, Caller};
-use crate::model::{CancelRun, NewRunBody, RunSummary};
+use crate::model::{CancelRun, DecideRun, NewRunBody, RunSummary};
 use crate::problem::Problem;
 use crate::reply::settle;
 
@@ -114,7 +116,14 @@ fn steering(state: &Arc<Factory>) -> Part {
         .then(|run, state: Arc<Factory>, caller: Caller| async move {
             settle(undo::undo(&state, &caller, run).await)
         });
-    create.or(cancel).unify().or(retry).unify().or(undo).unify().boxed()
+    let decide = warp::path!("api" / "v1" / "runs" / RunId / "decisions")
+        .and(warp::post())
+        .and(signed_in(state))
+        .and(filters::json(BODY))
+        .then(|run, state: Arc<Factory>, caller: Caller, body: DecideRun| async move {
+            settle(decide::decide(&state, &caller, run, body).await)
+        });
+    create.or(cancel).unify().or(retry).unify().or(undo).unify().or(decide).unify().boxed()
 }
 
 /// A run of the caller's tenant; one of another tenant looks missing.

@@ -15,9 +15,6 @@ use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Body};
 use crate::trigger::{Concluded, Push, delivery_url, is_signed, work_off};
 
-/// Git hosts give up after about ten seconds.
-const ANSWER_WITHIN: Duration = Duration::from_secs(8);
-
 pub(super) async fn receive(
     factory: &Arc<Factory>,
     tenant: &str,
@@ -74,7 +71,8 @@ pub(super) async fn receive(
     let Some(claim) = claim else { return Ok(pending(factory, &project, delivery)) };
     // The work goes on when the sender gives up: its own task, and a place to look at.
     let work = tokio::spawn(work_off(Arc::clone(factory), new, claim));
-    match tokio::time::timeout(ANSWER_WITHIN, work).await {
+    let patience = Duration::from_secs(factory.config.limits.webhook_seconds);
+    match tokio::time::timeout(patience, work).await {
         Ok(Ok(Ok(Concluded::Answered { status, answer }))) => Ok(reply::json(status, &answer)),
         Ok(Ok(Ok(Concluded::Failed(problem)) | Err(problem))) => Err(problem),
         Ok(Err(error)) => Err(Problem::internal(&error.to_string())),

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::steps::Finished;
 use crate::document::{Document, Draft, StepDraft};
-use crate::model::{Step, Workflow};
+use crate::model::{OnFailure, Step, Workflow};
 
 /// Builds the workflow. `None` only for a document that had errors.
 pub(super) fn finish(document: Document, (body, finally): (Finished, Finished)) -> Option<Workflow> {
@@ -15,8 +15,8 @@ pub(super) fn finish(document: Document, (body, finally): (Finished, Finished)) 
         inputs: document.inputs.into_iter().map(|input| (input.name.value, input.input)).collect(),
         timeout: document.timeout,
         on_failure: document.on_failure,
-        steps: steps(document.steps, &body)?,
-        finally: steps(document.finally, &finally)?,
+        steps: steps(document.steps, &body, document.on_failure)?,
+        finally: steps(document.finally, &finally, OnFailure::default())?,
         outputs: document
             .outputs
             .into_iter()
@@ -25,7 +25,11 @@ pub(super) fn finish(document: Document, (body, finally): (Finished, Finished)) 
     })
 }
 
-fn steps(drafts: Vec<StepDraft>, finished: &Finished) -> Option<IndexMap<String, Step>> {
+fn steps(
+    drafts: Vec<StepDraft>,
+    finished: &Finished,
+    on_failure: OnFailure,
+) -> Option<IndexMap<String, Step>> {
     let names: Vec<String> = drafts.iter().map(|draft| draft.name.value.clone()).collect();
     let step = |(index, draft): (usize, StepDraft)| {
         let with = draft.with.into_iter().map(|(key, value)| (key.value, value.into_template())).collect();
@@ -41,6 +45,7 @@ fn steps(drafts: Vec<StepDraft>, finished: &Finished) -> Option<IndexMap<String,
             retry: draft.retry,
             cache: draft.cache,
             compensate: draft.compensate,
+            on_failure: draft.on_failure.unwrap_or(on_failure),
             allow_failure: draft.allow_failure,
             pivot: draft.pivot.is_some(),
             isolation: finished.isolation[index],

@@ -7,7 +7,7 @@ use vocab::ActionRef;
 use super::Draft;
 use super::reader::{Keys, Reader};
 use crate::diagnostic::{Code, Finding};
-use crate::model::{CachePolicy, Compensate, Retry};
+use crate::model::{CachePolicy, Compensate, OnFailure, Retry};
 use crate::syntax::{Node, Spanned};
 use crate::{Expr, Span};
 
@@ -23,12 +23,17 @@ pub(super) const STEP: Keys = Keys {
         "retry",
         "cache",
         "compensate",
+        "on_failure",
         "allow_failure",
         "pivot",
     ],
     required: &["uses"],
     later: &["strategy", "env", "runs_on", "resources", "description"],
 };
+
+/// The words of `on_failure`, of workflows and steps alike.
+pub(super) const ON_FAILURE: &[(&str, OnFailure)] =
+    &[("compensate", OnFailure::Compensate), ("continue", OnFailure::Continue), ("pause", OnFailure::Pause)];
 
 /// A step as it was written.
 #[derive(Debug)]
@@ -46,6 +51,8 @@ pub(crate) struct StepDraft {
     pub(crate) retry: Retry,
     pub(crate) cache: CachePolicy,
     pub(crate) compensate: Compensate,
+    /// What it says itself.
+    pub(crate) on_failure: Option<OnFailure>,
     pub(crate) allow_failure: bool,
     /// Where `pivot: true` stands.
     pub(crate) pivot: Option<Span>,
@@ -98,6 +105,7 @@ impl Reader<'_> {
                     self.word(node, &[("default", Compensate::Default), ("none", Compensate::None)])
                 })
                 .unwrap_or_default(),
+            on_failure: fields.get("on_failure").and_then(|node| self.word(node, ON_FAILURE)),
             allow_failure: flag(self, "allow_failure"),
             pivot: fields.entry("pivot").filter(|_| pivot).map(|entry| entry.key.span),
         })

@@ -7,6 +7,7 @@ use vocab::Name;
 use super::Draft;
 use super::input::InputDraft;
 use super::reader::{Keys, Reader};
+use super::step::ON_FAILURE;
 use super::step::StepDraft;
 use crate::diagnostic::{Code, Finding, Findings, did_you_mean};
 use crate::model::{OnFailure, Triggers};
@@ -96,8 +97,7 @@ impl Reader<'_> {
         }
         document.timeout = fields.get("timeout").and_then(|node| self.duration(node));
         if let Some(node) = fields.get("on_failure") {
-            document.on_failure =
-                self.word(node, &[("compensate", OnFailure::Compensate)]).unwrap_or_default();
+            document.on_failure = self.word(node, ON_FAILURE).unwrap_or_default();
         }
         if let Some(entry) = fields.entry("steps") {
             document.steps = self.steps(&entry.value, "`steps`");

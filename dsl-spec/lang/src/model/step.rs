@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use vocab::{ActionRef, Isolation};
 
-use super::Retry;
+use super::{OnFailure, Retry};
 use crate::{Expr, Template};
 
 /// Whether outputs may come from an earlier run.
@@ -58,6 +58,8 @@ pub struct Step {
     pub cache: CachePolicy,
     /// What happens to its effects when the run does not succeed.
     pub compensate: Compensate,
+    /// What its failure does to the run: what it says itself, else what the workflow says.
+    pub on_failure: OnFailure,
     /// Whether the run goes on as if it had succeeded when it failed.
     pub allow_failure: bool,
     /// Whether the run only goes forward once it succeeded.

@@ -9,13 +9,17 @@ use vocab::Name;
 use super::{Input, Step, Triggers};
 use crate::Template;
 
-/// What a run does when its body fails.
+/// What the failure of a step does to the run. What the workflow allows does nothing to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
-    /// It undoes the effects of its steps.
+    /// Branches that do not need it run to their end, then everything that the run made is undone.
     #[default]
     Compensate,
+    /// Branches that do not need it run to their end, and what they made stays; only its own effects are undone.
+    Continue,
+    /// A person decides: try again, leave it out, supply its outputs, or give it up.
+    Pause,
 }
 
 /// A workflow that compiled. It holds everything that a run needs of its file, and it reads back from its JSON.
@@ -32,7 +36,7 @@ pub struct Workflow {
     /// The time for a whole run; without it the limit `run_seconds` holds.
     #[serde(with = "super::millis::option")]
     pub timeout: Option<Duration>,
-    /// What a run does when its body fails.
+    /// What the failure of a step does to the run, where the step says nothing else.
     pub on_failure: OnFailure,
     /// The body, in the order of the file. Needs form no circle.
     pub steps: IndexMap<String, Step>,

@@ -90,18 +90,22 @@ fn not_yaml(source: &SourceFile, at: u32, info: &str) -> Finding {
     finding
 }
 
+/// The problem of a file with more bytes than are read.
+pub(crate) fn too_large(bytes: u64, most: u64) -> Finding {
+    let message = format!("the file has {bytes} bytes; at most {most} are read");
+    Finding::new(Code::FileTooLarge, Span::default(), message).help(
+        "scripts and data belong into files of the repository, which steps read; an operator raises the limit with \
+         `limits.workflow_bytes`",
+    )
+}
+
 /// The text, when it may be read at all.
 fn bounded<'a>(source: &'a SourceFile, limits: &Limits) -> Result<&'a str, Finding> {
     let text = source.text();
     // Places are 32 bits wide.
     let most = limits.workflow_bytes.min(u64::from(u32::MAX / 2));
     if text.len() as u64 > most {
-        return Err(Finding::new(
-            Code::FileTooLarge,
-            Span::default(),
-            format!("the file has {} bytes; at most {most} are read", text.len()),
-        )
-        .help("scripts and data belong into files of the repository, which steps read"));
+        return Err(too_large(text.len() as u64, most));
     }
     if let Some(at) = source.invalid_at() {
         let at = u32::try_from(at).unwrap_or(u32::MAX);

@@ -7,7 +7,7 @@ mod scalar;
 mod source;
 mod span;
 
-pub(crate) use compose::compose;
+pub(crate) use compose::{compose, too_large};
 pub(crate) use node::{Entry, Node, NodeKind, Scalar, ScalarForm};
 pub(crate) use plain::cut;
 pub(crate) use scalar::ScalarMap;

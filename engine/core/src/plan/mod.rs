@@ -3,7 +3,9 @@
 mod dag;
 mod draw;
 mod host;
+mod matrix;
 mod step;
 
 pub use dag::{Plan, PlanError, PlanSpec};
+pub use matrix::Matrix;
 pub use step::{PlanAction, PlanPort, PlanStep};

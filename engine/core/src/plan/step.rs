@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use std::time::Duration;
 
-use lang::{CachePolicy, Compensate, Expr, Retry, Template};
+use super::Matrix;
+use lang::{CachePolicy, Compensate, Expr, OnFailure, Retry, Template};
 use serde::{Deserialize, Serialize};
 use vocab::{ActionManifest, ActionRef, Caching, IsolationRule, Type, Value};
 
@@ -31,6 +32,12 @@ pub struct PlanStep {
     /// The list that it is expanded over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_each: Option<Template>,
+    /// The combinations that it is expanded over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Matrix>,
+    /// Whether the other instances stop when one fails.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub fail_fast: bool,
     /// Instances that may run at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_parallel: Option<u32>,
@@ -46,6 +53,9 @@ pub struct PlanStep {
     /// Whether its effects are undone when the run fails; `compensate: none` leaves them.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub compensates: bool,
+    /// What its failure does to the run.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub on_failure: OnFailure,
     /// Whether the run goes on when it fails.
     #[serde(default, skip_serializing_if = "is_no")]
     pub allow_failure: bool,
@@ -68,6 +78,11 @@ const fn is_no(flag: &bool) -> bool {
     !*flag
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn is_default(on_failure: &OnFailure) -> bool {
+    *on_failure == OnFailure::default()
+}
+
 impl PlanStep {
     /// A step with the policies that hold when a workflow names none.
     pub fn new(name: impl Into<String>, uses: ActionRef) -> Self {
@@ -79,14 +94,22 @@ impl PlanStep {
             replaces_gate: false,
             inputs: BTreeMap::new(),
             for_each: None,
+            matrix: None,
+            fail_fast: false,
             max_parallel: None,
             timeout_millis: None,
             retry: Retry::never(),
             cache: false,
             compensates: true,
+            on_failure: OnFailure::default(),
             allow_failure: false,
             pivot: false,
         }
+    }
+
+    /// Whether it has instances of its own, as many as a list or a matrix says.
+    pub const fn expands(&self) -> bool {
+        self.for_each.is_some() || self.matrix.is_some()
     }
 
     /// The time of one attempt, where the workflow names one.
@@ -105,11 +128,14 @@ impl From<&lang::Step> for PlanStep {
             replaces_gate: step.replaces_gate,
             inputs: step.with.iter().map(|(name, template)| (name.clone(), template.clone())).collect(),
             for_each: step.for_each.clone(),
+            matrix: None,
+            fail_fast: false,
             max_parallel: None,
             timeout_millis: step.timeout.map(millis),
             retry: step.retry.clone(),
             cache: step.cache == CachePolicy::Auto,
             compensates: step.compensate == Compensate::Default,
+            on_failure: step.on_failure,
             allow_failure: step.allow_failure,
             pivot: step.pivot,
         }

@@ -71,6 +71,8 @@ impl RunState {
                 self.facts.phase = self.run_to(event.kind())?;
                 self.halt(Halt::Deadline);
             }
+            Event::RunPaused { .. } => self.set_paused(event.kind(), true)?,
+            Event::RunResumed { .. } => self.set_paused(event.kind(), false)?,
             Event::BodyFinished { status, outputs, error } => {
                 self.facts.phase = self.run_to(event.kind())?;
                 self.facts.verdict =
@@ -103,6 +105,9 @@ impl RunState {
             | Event::RetryScheduled { .. }
             | Event::RetryDue { .. }
             | Event::StepFailed { .. }
+            | Event::StepPaused { .. }
+            | Event::StepRetried { .. }
+            | Event::StepBypassed { .. }
             | Event::StepCancelled { .. } => self.apply_to_step(seq, at, event)?,
             Event::EffectIntended { .. }
             | Event::EffectMade { .. }
@@ -149,6 +154,7 @@ impl RunState {
         match self.facts.phase {
             RunPhase::Finalizing => {
                 self.facts.finally_halt = Some(Halt::Cancelled);
+                self.facts.paused = false;
                 self.mark_part(true);
             }
             RunPhase::Queued | RunPhase::Body => self.halt(Halt::Cancelled),
@@ -160,8 +166,20 @@ impl RunState {
     /// Stops the body. What stopped it first is what the run comes to.
     fn halt(&mut self, halt: Halt) {
         self.facts.halt.get_or_insert(halt);
+        self.facts.paused = false;
         self.drop_deadline();
         self.mark_part(false);
+    }
+
+    /// Nothing has to be looked at again: what is ready waits in [`ready`](RunState::ready).
+    fn set_paused(&mut self, event: EventKind, paused: bool) -> Result<(), IllegalTransition> {
+        let phase = self.run_to(event)?;
+        if self.facts.paused == paused {
+            return Err(self.misfit(event));
+        }
+        self.facts.phase = phase;
+        self.facts.paused = paused;
+        Ok(())
     }
 
     fn drop_deadline(&mut self) {

@@ -230,6 +230,10 @@ impl RunState {
         match (was_live, phase.is_live()) {
             (true, false) => self.settle_effect(number, slot),
             (false, true) => {
+                let step = &self.facts.steps[slot.step as usize];
+                if self.goes_back() && step.live == 0 && step.unclear_followers == 0 {
+                    self.unclear(slot.step);
+                }
                 self.facts.live.insert(number);
                 self.facts.steps[slot.step as usize].live += 1;
                 self.bookkeeping(slot).effects.push(number);
@@ -244,21 +248,22 @@ impl RunState {
         self.bookkeeping(slot).effects.retain(|other| *other != number);
         let step = &mut self.facts.steps[slot.step as usize];
         step.live -= 1;
-        if self.facts.phase == RunPhase::Unwinding && step.live == 0 && step.unclear_followers == 0 {
+        let clear = step.live == 0 && step.unclear_followers == 0;
+        if clear && self.goes_back() {
             self.clear(slot.step);
         } else {
             self.mark_turn(slot);
         }
     }
 
-    /// Has the effects of the instance looked at whose turn to be undone it may be now: the last that is there, and
-    /// the last of which nobody knows whether it is.
+    /// Has the effects of the instance looked at whose turn to be undone it may be now: the last that is to be undone,
+    /// and the last of which nobody knows whether it is there.
     pub(crate) fn mark_turn(&mut self, slot: Slot) {
         let effects = &self.instance(slot).effects;
         let last = |phases: &[EffectPhase]| {
             effects.iter().rev().find(|number| phases.contains(&self.effect(**number).phase)).copied()
         };
-        let waiting = last(&[EffectPhase::Uncertain, EffectPhase::Made]);
+        let waiting = last(&[EffectPhase::Uncertain, EffectPhase::Made, EffectPhase::UndoWaiting]);
         let uncertain = last(&[EffectPhase::Uncertain]);
         self.dirty.effects.extend(waiting.into_iter().chain(uncertain));
     }

@@ -1,10 +1,11 @@
 //! What events about step instances change, and how an end reaches the steps that wait for it.
 
+use lang::OnFailure;
 use vocab::{Outputs, StepPath, StepStatus, Timestamp, Value};
 
 use super::facts::{InstanceFacts, Settling, Slot, Timer};
 use super::state::RunState;
-use super::{Event, EventKind, Halt, IllegalTransition, NotReached, RunPhase, StepPhase, next_step};
+use super::{Decided, Event, EventKind, Halt, IllegalTransition, NotReached, RunPhase, StepPhase, next_step};
 
 impl RunState {
     pub(crate) fn apply_to_step(
@@ -22,8 +23,12 @@ impl RunState {
                 }
                 self.expand(slot, each, at);
             }
-            Event::StepSkipped { path, .. } => {
+            Event::StepSkipped { path, decided, .. } => {
                 let (slot, _) = self.step_to(path, kind)?;
+                if (self.instance(slot).phase == StepPhase::Paused) != decided.is_some() {
+                    return Err(self.step_misfit(slot, kind));
+                }
+                self.decided(slot, decided.as_ref());
                 self.finish(slot, StepStatus::Skipped, at);
             }
             Event::StepNotReached { path, because } => {
@@ -97,19 +102,56 @@ impl RunState {
                 self.instance_mut(slot).phase = phase;
                 self.enter_ready(slot);
             }
-            Event::StepFailed { path, error, allowed, timed_out } => {
+            Event::StepFailed { path, error, allowed, timed_out, decided } => {
                 let (slot, _) = self.step_to(path, kind)?;
+                self.facts.awaiting.remove(&slot);
+                let continues = self.plan.step(slot.step).on_failure == OnFailure::Continue;
                 let instance = self.instance_mut(slot);
                 instance.error = Some(error.clone());
                 instance.allowed = *allowed;
+                instance.disowned = *allowed || continues;
+                instance.decided.clone_from(decided);
                 self.finish(slot, if *timed_out { StepStatus::TimedOut } else { StepStatus::Failed }, at);
+            }
+            Event::StepPaused { path, error, timed_out } => {
+                let (slot, phase) = self.step_to(path, kind)?;
+                self.facts.awaiting.insert(slot);
+                let instance = self.instance_mut(slot);
+                instance.phase = phase;
+                instance.error = Some(error.clone());
+                instance.settling = Some(Settling::Failed { error: error.clone(), timed_out: *timed_out });
+                // A person has all the time there is; what nobody knows of its effects is found out meanwhile.
+                self.mark_effects_of(slot);
+                self.mark_step(slot);
+            }
+            Event::StepRetried { path, decided } => {
+                let (slot, phase) = self.step_to(path, kind)?;
+                if self.instance(slot).ready_at.is_none() {
+                    return Err(self.step_misfit(slot, kind));
+                }
+                self.decided(slot, Some(decided));
+                let instance = self.instance_mut(slot);
+                instance.disowned = false;
+                instance.error = None;
+                (instance.failures, instance.losses) = (0, 0);
+                instance.phase = phase;
+                instance.settling = Some(Settling::Retried);
+                self.mark_effects_of(slot);
+                self.mark_step(slot);
+            }
+            Event::StepBypassed { path, outputs, decided } => {
+                let (slot, _) = self.step_to(path, kind)?;
+                self.decided(slot, Some(decided));
+                self.instance_mut(slot).outputs.clone_from(outputs);
+                self.finish(slot, StepStatus::Succeeded, at);
             }
             Event::StepCancelled { path, because } => {
                 let (slot, _) = self.step_to(path, kind)?;
+                self.facts.awaiting.remove(&slot);
                 self.leave_ready(slot);
                 self.drop_retry(slot);
                 let status = match because {
-                    Halt::Cancelled => StepStatus::Cancelled,
+                    Halt::Cancelled | Halt::Sibling => StepStatus::Cancelled,
                     Halt::Deadline => StepStatus::TimedOut,
                 };
                 self.finish(slot, status, at);
@@ -201,6 +243,15 @@ impl RunState {
         self.mark_step(slot);
     }
 
+    /// A person decided about the paused step: what its attempts made is not what the run goes on with.
+    fn decided(&mut self, slot: Slot, decided: Option<&Decided>) {
+        let Some(decided) = decided else { return };
+        self.facts.awaiting.remove(&slot);
+        let instance = self.instance_mut(slot);
+        instance.disowned = true;
+        instance.decided = Some(decided.clone());
+    }
+
     fn drop_retry(&mut self, slot: Slot) {
         if let Some(due) = self.instance_mut(slot).retry_at.take() {
             self.facts.timers.remove(&(due, Timer::Retry(slot)));
@@ -241,6 +292,12 @@ impl RunState {
                 &mut self.facts.first_failure
             };
             first.get_or_insert(slot);
+            let step = self.plan.step(slot.step);
+            let (undoes, halts) = (step.on_failure != OnFailure::Continue, step.fail_fast);
+            self.facts.must_undo |= undoes && !self.plan.in_finally(slot.step);
+            if halts && slot.instance.is_some() {
+                self.halt_instances(slot.step);
+            }
         }
         if slot.instance.is_none() {
             return self.tell_followers(slot.step);
@@ -252,13 +309,22 @@ impl RunState {
         }
     }
 
+    /// One instance failed, and the others are not to go on.
+    fn halt_instances(&mut self, step: u32) {
+        let facts = &mut self.facts.steps[step as usize];
+        facts.halted = true;
+        let instances = u32::try_from(facts.instances.len()).unwrap_or(u32::MAX);
+        self.dirty.steps.extend((0..instances).map(|number| Slot { step, instance: Some(number) }));
+    }
+
     /// Sums up the instances: the worst end, and lists of outputs in the order of expansion.
     fn finish_expanded(&mut self, step: u32, at: Timestamp) {
         let facts = &self.facts.steps[step as usize];
-        let ends = || facts.instances.iter().filter(|instance| !instance.satisfies());
-        let has = |end| ends().any(|instance| instance.end == Some(end));
+        let has = |end| facts.instances.iter().any(|instance| instance.end == Some(end));
         let worst = [StepStatus::Failed, StepStatus::TimedOut, StepStatus::Cancelled, StepStatus::NotReached];
         let status = worst.into_iter().find(|end| has(*end)).unwrap_or(StepStatus::Succeeded);
+        // An allowed failure lets others go on, and is a failure all the same: whoever asks for the result sees it.
+        let allowed = status != StepStatus::Succeeded && facts.instances.iter().all(InstanceFacts::satisfies);
         let mut outputs = Outputs::new();
         if status == StepStatus::Succeeded {
             for port in &self.plan.action(step).outputs {
@@ -271,6 +337,7 @@ impl RunState {
         let own = self.instance_mut(Slot::of_step(step));
         own.phase = StepPhase::Ended;
         own.end = Some(status);
+        own.allowed = allowed;
         own.outputs = outputs;
         own.finished_at = Some(at);
         self.tell_followers(step);

@@ -5,7 +5,9 @@
 //! - An effect that cannot be undone is stuck; those before it are undone all the same.
 //! - An open intent is probed before anything is decided about it. Before a retry, one that a probe cannot settle is
 //!   undone.
-//! - A failure that the workflow allows undoes the failed step's own effects at once.
+//! - A failure that the workflow allows, or whose step says `on_failure: continue`, undoes the failed step's own effects
+//!   at once; so does a person who leaves a paused step out or supplies its outputs.
+//! - When only steps failed that say `on_failure: continue`, what the others made stays.
 //! - When a pivot commits, all made effects are released; from there on the run goes forward.
 //! - Steps with `compensate: none` and the steps under `finally` keep their effects.
 
@@ -53,11 +55,11 @@ impl RunState {
                 After::Retry { .. } => Wanted::Resolve,
                 After::Fail { .. } | After::Cancel(_) => Wanted::Leave,
             },
-            StepPhase::Retrying | StepPhase::Ready => Wanted::Resolve,
+            StepPhase::Retrying | StepPhase::Ready | StepPhase::Paused => Wanted::Resolve,
             StepPhase::Ended => {
                 let unwinding = self.facts.phase == RunPhase::Unwinding;
                 let forward = self.facts.pivot_committed || self.plan.in_finally(slot.step);
-                if unwinding || (instance.allowed && step.compensates && !self.plan.in_finally(slot.step)) {
+                if unwinding || (instance.disowned && step.compensates && !self.plan.in_finally(slot.step)) {
                     Wanted::Undo
                 } else if instance.end == Some(StepStatus::Succeeded) || (forward && step.compensates) {
                     Wanted::Resolve
@@ -114,7 +116,11 @@ impl RunState {
             (_, EffectPhase::Undoing) => {
                 commands.push(Command::UndoEffect { effect: effect(), nth: facts.tries });
             }
-            (_, EffectPhase::UndoWaiting) if facts.retry_at.is_some_and(|due| due <= now) => {
+            (_, EffectPhase::UndoWaiting)
+                if facts.retry_at.is_some_and(|due| due <= now)
+                    // What a person has tried again waits for its turn once more.
+                    && (facts.tries > 0 || self.has_turn(number, Wanted::Undo)) =>
+            {
                 events.push(start());
             }
             (_, EffectPhase::UndoFailed) => events.push(self.after_failed_undo(number, now)),
@@ -154,8 +160,7 @@ impl RunState {
             Wanted::Undo => phase.is_live(),
             Wanted::Leave | Wanted::Resolve => phase.is_open() || phase.is_undoing(),
         });
-        let unwinding = self.facts.phase == RunPhase::Unwinding;
-        let clear = !unwinding || self.facts.steps[slot.step as usize].unclear_followers == 0;
+        let clear = !self.goes_back() || self.facts.steps[slot.step as usize].unclear_followers == 0;
         clear && pending.next().is_none()
     }
 
@@ -173,7 +178,28 @@ impl RunState {
         self.dirty.effects.extend(&self.facts.live);
     }
 
-    /// While unwinding: all effects of the step and of those after it are settled, so the steps before have a turn.
+    /// Whether effects are undone in the order of the whole run: while unwinding, and when stuck ones are tried again.
+    pub(crate) fn goes_back(&self) -> bool {
+        matches!(self.facts.phase, RunPhase::Unwinding | RunPhase::Ended)
+    }
+
+    /// After the end, an effect of the step is to be undone again: the steps before have to wait for it.
+    pub(crate) fn unclear(&mut self, step: u32) {
+        let plan = std::sync::Arc::clone(&self.plan);
+        let mut unclear = vec![step];
+        while let Some(step) = unclear.pop() {
+            for need in plan.needs(step) {
+                let facts = &mut self.facts.steps[need as usize];
+                let was_clear = facts.live == 0 && facts.unclear_followers == 0;
+                facts.unclear_followers += 1;
+                if was_clear {
+                    unclear.push(need);
+                }
+            }
+        }
+    }
+
+    /// While going back: all effects of the step and of those after it are settled, so the steps before have a turn.
     pub(crate) fn clear(&mut self, step: u32) {
         let plan = std::sync::Arc::clone(&self.plan);
         let mut clear = vec![step];
@@ -213,23 +239,35 @@ impl RunState {
         if self.facts.to_release.is_empty() {
             return;
         }
+        self.release(self.facts.to_release.iter().copied().collect(), &self.pivot(), events);
+    }
+
+    fn pivot(&self) -> Release {
         let pivot = self.plan.steps().find(|(_, step)| step.pivot).map(|(_, step)| step.name.clone());
-        let reason = Release::Pivot(pivot.unwrap_or_default());
-        self.release(self.facts.to_release.iter().copied().collect(), &reason, events);
+        Release::Pivot(pivot.unwrap_or_default())
     }
 
     /// The body is over: releases what stays, then unwinds what does not. `false` when there is nothing of either.
     pub(crate) fn decide_closing(&self, events: &mut Vec<Event>) -> bool {
         let succeeded =
             self.facts.verdict.as_ref().is_some_and(|verdict| verdict.status == vocab::RunStatus::Succeeded);
+        // Every failure left what others made alone, and undid its own.
+        let continued =
+            self.facts.first_failure.is_some() && !self.facts.must_undo && self.facts.halt.is_none();
         let stays = |number: &u32| {
             succeeded
+                || continued
                 || self.facts.pivot_committed
                 || !self.plan.step(self.effect(*number).slot.step).compensates
         };
         let (stay, mut go): (Vec<u32>, Vec<u32>) = self.facts.live.iter().partition(|number| stays(number));
         if !stay.is_empty() {
-            let reason = if succeeded { Release::Succeeded } else { Release::Kept };
+            let reason = match (succeeded, self.facts.pivot_committed, continued) {
+                (true, _, _) => Release::Succeeded,
+                (false, true, _) => self.pivot(),
+                (false, false, true) => Release::Continued,
+                (false, false, false) => Release::Kept,
+            };
             self.release(stay, &reason, events);
             return true;
         }

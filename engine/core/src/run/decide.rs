@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use lang::OnFailure;
 use vocab::{Compensation, RunStatus, StepStatus, Timestamp};
 
 use super::after::After;
 use super::facts::{Slot, Timer};
 use super::state::{Marks, RunState};
-use super::{Command, Event, Halt, NotReached, RunPhase, StepPhase};
+use super::{Command, Event, Failure, Halt, NotReached, RunPhase, StepPhase};
 
 /// What follows from a state.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -103,7 +104,10 @@ impl RunState {
             error: Some(error),
         };
         match (self.facts.halt, self.facts.first_failure) {
-            (Some(Halt::Cancelled), _) => failed(RunStatus::Cancelled, "the run was cancelled".to_owned()),
+            // A sibling stops a step, never the run.
+            (Some(Halt::Cancelled | Halt::Sibling), _) => {
+                failed(RunStatus::Cancelled, "the run was cancelled".to_owned())
+            }
             (Some(Halt::Deadline), _) => failed(RunStatus::TimedOut, "the run's time ran out".to_owned()),
             (None, Some(slot)) => failed(RunStatus::Failed, self.failure_of(slot)),
             (None, None) => match self.run_outputs() {
@@ -166,7 +170,7 @@ impl RunState {
             (StepPhase::Ready, Some(halt)) if instance.attempt == 0 => {
                 events.push(Event::StepNotReached { path: path(), because: NotReached::Halted(halt) });
             }
-            (StepPhase::Ready | StepPhase::Retrying, Some(because)) => {
+            (StepPhase::Ready | StepPhase::Retrying | StepPhase::Paused, Some(because)) => {
                 events.push(Event::StepCancelled { path: path(), because });
             }
             (StepPhase::Running, Some(because)) => commands.push(Command::CancelAttempt {
@@ -192,20 +196,34 @@ impl RunState {
                 let attempt = self.instance(slot).attempt + 1;
                 Some(Event::RetryScheduled { path, attempt, at: now.plus(wait) })
             }
-            After::Fail { error, timed_out } => Some(Event::StepFailed {
-                path,
-                error,
-                allowed: self.plan.step(slot.step).allow_failure,
-                timed_out,
-            }),
+            After::Fail { error, timed_out } => Some(self.failed(slot, error, timed_out)),
             After::Cancel(because) => Some(Event::StepCancelled { path, because }),
         }
+    }
+
+    /// The event that a failure for good leads to.
+    pub(crate) fn failed(&self, slot: Slot, error: Failure, timed_out: bool) -> Event {
+        let step = self.plan.step(slot.step);
+        let path = self.path(slot);
+        if step.on_failure == OnFailure::Pause && !step.allow_failure && self.halt_of(slot.step).is_none() {
+            return Event::StepPaused { path, error, timed_out };
+        }
+        Event::StepFailed { path, error, allowed: step.allow_failure, timed_out, decided: None }
+    }
+
+    /// Whether nothing goes on until a person says what follows.
+    fn is_paused(&self) -> bool {
+        let facts = &self.facts;
+        let works = || !facts.running.is_empty() || !facts.ready.is_empty();
+        let waits = || facts.timers.iter().any(|(_, timer)| matches!(timer, Timer::Retry(_)));
+        facts.paused || (!facts.awaiting.is_empty() && !works() && !waits())
     }
 
     /// Where the run is.
     pub fn status(&self) -> RunStatus {
         match self.facts.phase {
             RunPhase::New | RunPhase::Queued => RunStatus::Queued,
+            RunPhase::Body | RunPhase::Finalizing if self.is_paused() => RunStatus::Paused,
             RunPhase::Body | RunPhase::Closing => RunStatus::Running,
             RunPhase::Unwinding => RunStatus::Unwinding,
             RunPhase::Finalizing => RunStatus::Finalizing,

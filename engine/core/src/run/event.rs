@@ -31,6 +31,9 @@ pub enum Event {
         path: StepPath,
         /// Why.
         reason: SkipReason,
+        /// Who left it out, when it was paused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided: Option<Decided>,
     },
     /// The step does not run, and whatever needs it cannot go on.
     StepNotReached {
@@ -128,12 +131,40 @@ pub enum Event {
         allowed: bool,
         /// Whether the time of its last attempt ran out.
         timed_out: bool,
+        /// Who gave it up, when it was paused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided: Option<Decided>,
     },
-    /// The step ended because the run was cancelled or its time ran out.
+    /// The step failed for good, and by `on_failure: pause` a person decides what follows.
+    StepPaused {
+        /// The step instance.
+        path: StepPath,
+        /// Why it failed.
+        error: Failure,
+        /// Whether the time of its last attempt ran out.
+        timed_out: bool,
+    },
+    /// A person has the paused step tried again, with as many attempts as at first.
+    StepRetried {
+        /// The step instance.
+        path: StepPath,
+        /// Who, and why.
+        decided: Decided,
+    },
+    /// A person did the work of the paused step and supplied what it should have given.
+    StepBypassed {
+        /// The step instance.
+        path: StepPath,
+        /// The outputs, checked against the action's manifest.
+        outputs: Outputs,
+        /// Who, and why.
+        decided: Decided,
+    },
+    /// The step ended because it was halted.
     StepCancelled {
         /// The step instance.
         path: StepPath,
-        /// Which of the two.
+        /// By what.
         because: Halt,
     },
     /// Somebody asked for the run's end.
@@ -146,6 +177,16 @@ pub enum Event {
     },
     /// The run's time ran out.
     DeadlinePassed {},
+    /// Somebody holds the run: what is under way goes on, nothing new starts.
+    RunPaused {
+        /// Who, and why.
+        decided: Decided,
+    },
+    /// The run may go on.
+    RunResumed {
+        /// Who, and why.
+        decided: Decided,
+    },
     /// An attempt is about to make an effect.
     EffectIntended {
         /// The effect.
@@ -311,6 +352,15 @@ pub struct Origin {
     pub actor: Option<String>,
 }
 
+/// What a person decided about a run or a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+}
+
 /// Why a step is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -319,6 +369,8 @@ pub enum SkipReason {
     Condition,
     /// Everything it needs was skipped.
     Needs,
+    /// It was paused, and a person left it out.
+    Decided,
 }
 
 /// Why a step is not reached.
@@ -327,18 +379,20 @@ pub enum SkipReason {
 pub enum NotReached {
     /// This step, which it needs, did not succeed.
     Need(String),
-    /// The run was halted before it started.
+    /// It was halted before it started.
     Halted(Halt),
 }
 
-/// What stops a run from outside its steps.
+/// What stops a step from outside itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Halt {
-    /// Somebody cancelled it.
+    /// Somebody cancelled the run.
     Cancelled,
-    /// Its time ran out.
+    /// The run's time ran out.
     Deadline,
+    /// Another instance of the same step failed, and the step says `fail_fast`.
+    Sibling,
 }
 
 /// Where outputs come from when they were computed earlier.
@@ -360,6 +414,8 @@ pub enum Release {
     Pivot(String),
     /// Their steps say `compensate: none`.
     Kept,
+    /// The steps that failed say `on_failure: continue`.
+    Continued,
     /// They were made under `finally`, which owns no compensable effects.
     Finally,
 }

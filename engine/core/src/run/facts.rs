@@ -6,7 +6,9 @@ use indexmap::IndexMap;
 use serde_json::Value as Json;
 use vocab::{ActionRef, Inputs, Limits, Outputs, RunStatus, StepStatus, Timestamp, Value, WorkerId};
 
-use super::{CachedFrom, EffectId, EffectPhase, Failure, Halt, RunCreated, RunLimits, RunPhase, StepPhase};
+use super::{
+    CachedFrom, Decided, EffectId, EffectPhase, Failure, Halt, RunCreated, RunLimits, RunPhase, StepPhase,
+};
 use crate::plan::Plan;
 
 /// One step instance: the position of its step, and the number of the instance where the step was expanded.
@@ -24,6 +26,7 @@ impl Slot {
 
 /// What is true about a run.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Facts {
     /// Sequence number of the last event.
     pub(crate) seq: u64,
@@ -35,6 +38,10 @@ pub(crate) struct Facts {
     pub(crate) finished_at: Option<Timestamp>,
     /// The bounds in force, in the form that expressions take.
     pub(crate) limits: Limits,
+    /// Whether a person holds the run: nothing new starts.
+    pub(crate) paused: bool,
+    /// Instances that wait for a person.
+    pub(crate) awaiting: BTreeSet<Slot>,
     /// What stops the body.
     pub(crate) halt: Option<Halt>,
     /// What stops `finally`.
@@ -47,6 +54,8 @@ pub(crate) struct Facts {
     pub(crate) first_failure: Option<Slot>,
     /// The first step of `finally` whose failure is not allowed.
     pub(crate) first_finally_failure: Option<Slot>,
+    /// Whether a step failed whose failure undoes what the run made.
+    pub(crate) must_undo: bool,
     pub(crate) pivot_committed: bool,
     /// Made effects that the pivot's success releases.
     pub(crate) to_release: BTreeSet<u32>,
@@ -109,6 +118,8 @@ pub(crate) struct StepFacts {
     pub(crate) ready: BTreeSet<u32>,
     /// Instances that a worker executes.
     pub(crate) running: u32,
+    /// Whether an instance failed and the others are not to go on.
+    pub(crate) halted: bool,
     /// Effects of all its instances about which something has still to be decided.
     pub(crate) live: u32,
     /// While unwinding: followers whose effects are not all settled yet.
@@ -140,6 +151,10 @@ pub(crate) struct InstanceFacts {
     pub(crate) error: Option<Failure>,
     /// Whether the workflow allows its failure.
     pub(crate) allowed: bool,
+    /// Whether its own effects are undone, however the run ends.
+    pub(crate) disowned: bool,
+    /// Who supplied its outputs or left it out, and why.
+    pub(crate) decided: Option<Decided>,
     pub(crate) cached: Option<CachedFrom>,
     pub(crate) ready_at: Option<Timestamp>,
     pub(crate) started_at: Option<Timestamp>,
@@ -153,9 +168,14 @@ pub(crate) struct InstanceFacts {
 /// How an attempt ended without success.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Settling {
-    Failed { error: Failure, timed_out: bool },
+    Failed {
+        error: Failure,
+        timed_out: bool,
+    },
     Lost,
     Cancelled,
+    /// A person asked for another attempt.
+    Retried,
 }
 
 /// What is true about an effect.
@@ -196,6 +216,8 @@ impl InstanceFacts {
             outputs: BTreeMap::new(),
             error: None,
             allowed: false,
+            disowned: false,
+            decided: None,
             cached: None,
             ready_at: None,
             started_at: None,
@@ -216,6 +238,7 @@ impl InstanceFacts {
             StepPhase::Ready => StepStatus::Ready,
             StepPhase::Running | StepPhase::Expanded => StepStatus::Running,
             StepPhase::Settling | StepPhase::Retrying => StepStatus::Retrying,
+            StepPhase::Paused => StepStatus::Paused,
             StepPhase::Ended => self.end.unwrap_or(StepStatus::Failed),
         }
     }
@@ -233,6 +256,7 @@ impl StepFacts {
             open: 0,
             ready: BTreeSet::new(),
             running: 0,
+            halted: false,
             live: 0,
             unclear_followers: 0,
         }
@@ -261,12 +285,15 @@ impl Facts {
             created_at: None,
             finished_at: None,
             limits: RunLimits::default().in_full(),
+            paused: false,
+            awaiting: BTreeSet::new(),
             halt: None,
             finally_halt: None,
             verdict: None,
             end: None,
             first_failure: None,
             first_finally_failure: None,
+            must_undo: false,
             pivot_committed: false,
             to_release: BTreeSet::new(),
             body_open: count(body),

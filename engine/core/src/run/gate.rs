@@ -23,23 +23,15 @@ impl RunState {
     pub(crate) fn decide_start(&self, slot: Slot) -> Event {
         let path = self.path(slot);
         let decided = match self.gate(slot) {
-            Ok(Gate::Open) if slot.instance.is_none() => match &self.plan.step(slot.step).for_each {
-                Some(list) => {
-                    self.each(slot, list).map(|each| Event::StepExpanded { path: path.clone(), each })
-                }
-                None => self.ready_event(slot),
-            },
+            Ok(Gate::Open) if slot.instance.is_none() && self.plan.step(slot.step).expands() => {
+                self.each(slot).map(|each| Event::StepExpanded { path: path.clone(), each })
+            }
             Ok(Gate::Open) => self.ready_event(slot),
-            Ok(Gate::Skip(reason)) => Ok(Event::StepSkipped { path: path.clone(), reason }),
+            Ok(Gate::Skip(reason)) => Ok(Event::StepSkipped { path: path.clone(), reason, decided: None }),
             Ok(Gate::Closed(because)) => Ok(Event::StepNotReached { path: path.clone(), because }),
             Err(failure) => Err(failure),
         };
-        decided.unwrap_or_else(|error| Event::StepFailed {
-            path,
-            error: error.bounded(),
-            allowed: self.plan.step(slot.step).allow_failure,
-            timed_out: false,
-        })
+        decided.unwrap_or_else(|error| self.failed(slot, error.bounded(), false))
     }
 
     fn gate(&self, slot: Slot) -> Result<Gate, Failure> {
@@ -66,32 +58,39 @@ impl RunState {
         }
     }
 
-    /// The list that a step is expanded over.
-    fn each(&self, slot: Slot, list: &Template) -> Result<Vec<Value>, Failure> {
+    /// What a step is expanded over: the items of its list, or the combinations of its matrix.
+    fn each(&self, slot: Slot) -> Result<Vec<Value>, Failure> {
         let step = self.plan.step(slot.step);
-        let limits = &self.facts.limits;
-        let scope = View { state: self, slot: Some(slot) };
-        let value = list
-            .evaluate(&scope, limits)
-            .map_err(|error| unreadable(ErrorClass::Permanent, "`for_each`", &step.name, &error))?;
-        let Value::List(each) = value else {
-            let message =
-                format!("`for_each` of step `{}`: expected a list, found {}", step.name, value.kind());
-            return Err(Failure::new(ErrorClass::Permanent, message));
+        let what = if step.matrix.is_some() { "`matrix`" } else { "`for_each`" };
+        let broken = |problem: String| {
+            Failure::new(ErrorClass::Permanent, format!("{what} of step `{}`: {problem}", step.name))
         };
-        let steps = self.facts.instances.saturating_add(each.len() as u64);
-        if steps > limits.run_steps {
-            let message = format!(
-                "`for_each` of step `{}` has {} items, which would make {steps} steps in this run, more than {} \
-                 (limit `run_steps`)",
-                step.name,
-                each.len(),
-                limits.run_steps
-            );
-            return Err(Failure::new(ErrorClass::Permanent, message).help("split the list over several runs"));
+        let room = self.facts.limits.run_steps.saturating_sub(self.facts.instances);
+        let too_many = |count: u64| {
+            let problem =
+                format!("{count} instances, where this run has room for {room} more (limit `run_steps`)");
+            broken(problem).help("split them over several runs")
+        };
+        let scope = View { state: self, slot: Some(slot) };
+        let evaluate = |template: &Template| {
+            template.evaluate(&scope, &self.facts.limits).map_err(|error| broken(error.to_string()))
+        };
+        let list = |axis: &str, value: Value| match value {
+            Value::List(items) => Ok(items),
+            other => Err(broken(format!("expected a list{axis}, found {}", other.kind()))),
+        };
+        let each = match (&step.matrix, &step.for_each) {
+            (Some(matrix), _) => {
+                let of_axis = |axis: &str, value| list(&format!(" for `{axis}`"), value);
+                matrix.combine(evaluate, of_axis, room, too_many)?
+            }
+            (None, Some(items)) => list("", evaluate(items)?)?,
+            (None, None) => Vec::new(),
+        };
+        if each.len() as u64 > room {
+            return Err(too_many(each.len() as u64));
         }
-        let what = || format!("the list of `for_each` of step `{}`", step.name);
-        self.check_size(&each, what)?;
+        self.check_size(&each, || format!("what {what} of step `{}` expands to", step.name))?;
         Ok(each)
     }
 

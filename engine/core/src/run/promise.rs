@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use vocab::{ErrorClass, Outputs};
+use vocab::{ErrorClass, Outputs, Type};
 
 use super::Failure;
 use super::facts::Slot;
@@ -17,6 +17,8 @@ pub struct Promise {
     plan: Arc<Plan>,
     /// Position of the step.
     step: u32,
+    /// Whether they stand for what all instances of an expanded step give: lists.
+    whole: bool,
     event_bytes: u64,
 }
 
@@ -32,9 +34,10 @@ impl Promise {
         };
         let ports = &self.plan.action(self.step).outputs;
         for port in ports {
+            let ty = if self.whole { &Type::list(port.ty.clone()) } else { &port.ty };
             match outputs.get(&port.name) {
                 Some(value) => {
-                    port.ty.check(value).map_err(|error| broken(format!("`{}`: {error}", port.name)))?;
+                    ty.check(value).map_err(|error| broken(format!("`{}`: {error}", port.name)))?;
                 }
                 None if port.required => return Err(broken(format!("`{}` is missing", port.name))),
                 None => {}
@@ -50,6 +53,12 @@ impl Promise {
 impl RunState {
     /// What the outputs of the step instance must be.
     pub(crate) fn promise(&self, slot: Slot) -> Promise {
-        Promise { plan: Arc::clone(&self.plan), step: slot.step, event_bytes: self.facts.limits.event_bytes }
+        Promise {
+            plan: Arc::clone(&self.plan),
+            step: slot.step,
+            // What is supplied for a step before it expands.
+            whole: slot.instance.is_none() && self.plan.step(slot.step).expands(),
+            event_bytes: self.facts.limits.event_bytes,
+        }
     }
 }

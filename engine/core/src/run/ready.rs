@@ -41,10 +41,11 @@ impl ReadyStep<'_> {
 }
 
 impl RunState {
-    /// What may start now, in the order of the workflow, `max_parallel` respected for each on its own: after a grant,
+    /// What may start now (nothing, while a person holds the run), in the order of the workflow, `max_parallel` respected for each on its own: after a grant,
     /// ask again.
     pub fn ready(&self) -> impl Iterator<Item = ReadyStep<'_>> {
-        self.facts.ready.iter().flat_map(move |&step| {
+        let held = self.facts.paused;
+        self.facts.ready.iter().filter(move |_| !held).flat_map(move |&step| {
             let facts = &self.facts.steps[step as usize];
             let most = self.plan.step(step).max_parallel.unwrap_or(u32::MAX);
             let room = most.saturating_sub(facts.running) as usize;

@@ -3,7 +3,6 @@
 use lang::{EachField, Reference, RunField, Scope, StatusFunction, TriggerField};
 use vocab::{RunStatus, Value};
 
-use super::Halt;
 use super::facts::Slot;
 use super::state::RunState;
 
@@ -67,7 +66,8 @@ impl Scope for View<'_> {
             (StatusFunction::Cancelled, Some(verdict)) => verdict == RunStatus::Cancelled,
             (StatusFunction::Success, None) => step.is_some_and(|step| step.unmet.is_none()),
             (StatusFunction::Failure, None) => step.is_some_and(|step| step.failed_above),
-            (StatusFunction::Cancelled, None) => facts.halt == Some(Halt::Cancelled),
+            // Once the run is halted nothing of the body starts any more.
+            (StatusFunction::Cancelled, None) => false,
         }
     }
 }

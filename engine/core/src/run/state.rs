@@ -89,8 +89,9 @@ impl RunState {
         slot.instance.map_or_else(|| path.clone(), |number| path.instance(number))
     }
 
-    /// What stops the part of the workflow that the step belongs to.
+    /// What stops the step: the part of the workflow that it belongs to, or one of its own instances.
     pub(crate) fn halt_of(&self, step: u32) -> Option<Halt> {
-        if self.plan.in_finally(step) { self.facts.finally_halt } else { self.facts.halt }
+        let part = if self.plan.in_finally(step) { self.facts.finally_halt } else { self.facts.halt };
+        part.or_else(|| self.facts.steps[step as usize].halted.then_some(Halt::Sibling))
     }
 }

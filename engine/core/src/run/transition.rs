@@ -58,6 +58,8 @@ phases!(
         Settling = "settling",
         /// Waits for the next attempt's time.
         Retrying = "retrying",
+        /// Failed for good; a person decides what follows.
+        Paused = "paused",
         /// Ended.
         Ended = "ended",
     }
@@ -117,6 +119,9 @@ pub const fn next_run(from: RunPhase, event: EventKind) -> Option<RunPhase> {
         (P::Queued, E::CancelRequested) => P::Queued,
         (P::Queued, E::RunStarted) => P::Body,
         (P::Body, E::CancelRequested | E::DeadlinePassed) => P::Body,
+        // A pause holds back steps, never the undoing of effects.
+        (P::Body | P::Finalizing, E::RunPaused | E::RunResumed) => from,
+        (P::Unwinding, E::RunResumed) => from,
         (P::Body, E::BodyFinished) => P::Closing,
         (P::Closing, E::UnwindingStarted) => P::Unwinding,
         (P::Closing | P::Unwinding, E::FinallyStarted) => P::Finalizing,
@@ -145,7 +150,10 @@ pub const fn next_step(from: StepPhase, event: EventKind) -> Option<StepPhase> {
         (P::Settling, E::RetryScheduled) => P::Retrying,
         (P::Retrying, E::RetryDue) => P::Ready,
         (P::Settling, E::StepFailed) => P::Ended,
-        (P::Settling | P::Retrying | P::Ready, E::StepCancelled) => P::Ended,
+        (P::Pending | P::Settling, E::StepPaused) => P::Paused,
+        (P::Paused, E::StepRetried) => P::Settling,
+        (P::Paused, E::StepBypassed | E::StepSkipped | E::StepFailed) => P::Ended,
+        (P::Settling | P::Retrying | P::Ready | P::Paused, E::StepCancelled) => P::Ended,
         _ => return None,
     })
 }

@@ -6,7 +6,7 @@ use vocab::{ActionRef, EffectState, Inputs, Outputs, RunId, StepPath, StepStatus
 
 use super::facts::Slot;
 use super::state::RunState;
-use super::{CachedFrom, EffectId, EffectPhase, Failure, Origin, RunCreated, RunPhase, StepPhase};
+use super::{CachedFrom, Decided, EffectId, EffectPhase, Failure, Origin, RunCreated, RunPhase, StepPhase};
 
 /// A step instance. An expanded step shows beside its instances, as what they amount to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +21,8 @@ pub struct StepView<'a> {
     pub status: StepStatus,
     /// Attempts that were started.
     pub attempts: u32,
+    /// Who decided about it when it was paused.
+    pub decided: Option<&'a Decided>,
     /// Where its outputs come from when they were computed earlier.
     pub cached: Option<&'a CachedFrom>,
     /// Its outputs.
@@ -168,6 +170,7 @@ impl RunState {
             action: &self.plan.step(slot.step).uses,
             status: instance.status(),
             attempts: instance.attempt,
+            decided: instance.decided.as_ref(),
             cached: instance.cached.as_ref(),
             outputs: &instance.outputs,
             error: instance.error.as_ref(),

@@ -53,9 +53,14 @@ kinds! {
     RetryScheduled = "retry_scheduled", v 1;
     RetryDue = "retry_due", v 1;
     StepFailed = "step_failed", v 1;
+    StepPaused = "step_paused", v 1;
+    StepRetried = "step_retried", v 1;
+    StepBypassed = "step_bypassed", v 1;
     StepCancelled = "step_cancelled", v 1;
     CancelRequested = "cancel_requested", v 1;
     DeadlinePassed = "deadline_passed", v 1;
+    RunPaused = "run_paused", v 1;
+    RunResumed = "run_resumed", v 1;
     EffectIntended = "effect_intended", v 1;
     EffectMade = "effect_made", v 1;
     EffectAbsent = "effect_absent", v 1;

@@ -58,6 +58,31 @@ fn a_stuck_effect_does_not_keep_those_before_it() {
 }
 
 #[test]
+fn what_is_stuck_is_tried_again_in_the_order_of_undoing() {
+    let mut hand = Hand::new(plan(vec![step("a", &[]), step("b", &["a"]), step("c", &["b"])], vec![]));
+    for name in ["a", "b"] {
+        hand.start(name);
+        hand.make(&format!("{name}/first"));
+        hand.finish(name);
+    }
+    hand.fail("c", ErrorClass::Permanent);
+    hand.undo_fails("b/first", ErrorClass::Permanent);
+    hand.undo_fails("a/first", ErrorClass::Permanent);
+    assert_eq!(hand.state.status(), RunStatus::Failed);
+    for name in ["b/first", "a/first"] {
+        hand.tell(Event::UndoRequested { effect: effect(name), by: "ada".into() });
+    }
+    assert_eq!(hand.undoing(), ["b/first"], "what came first waits for what came after it");
+    hand.undo_fails("b/first", ErrorClass::Transient);
+    assert_eq!(hand.undoing(), Vec::<String>::new());
+    hand.wait();
+    hand.undone("b/first");
+    assert_eq!(hand.undoing(), ["a/first"]);
+    hand.undone("a/first");
+    assert_eq!(hand.state.compensation(), Compensation::Complete);
+}
+
+#[test]
 fn an_undo_that_can_never_work_is_stuck_at_once() {
     let mut hand = Hand::new(plan(vec![step("a", &[]), step("b", &["a"])], vec![]));
     hand.start("a");

@@ -43,7 +43,7 @@ struct Expected {
 }
 
 /// What a recorded history must show: a name, and the kinds of events that have to be in it.
-const SCENARIOS: [(&str, &[&str]); 8] = [
+const SCENARIOS: [(&str, &[&str]); 11] = [
     ("success", &["attempt_succeeded", "retry_due", "effects_released", "finally_started"]),
     ("expansion", &["step_expanded", "step_skipped", "step_not_reached"]),
     (
@@ -54,6 +54,9 @@ const SCENARIOS: [(&str, &[&str]); 8] = [
     ("lost_and_probed", &["attempt_lost", "effect_uncertain", "effect_absent", "retry_due"]),
     ("cancelled", &["cancel_requested", "attempt_cancelled", "step_cancelled", "unwinding_started"]),
     ("deadline", &["deadline_passed", "step_cancelled", "unwinding_started"]),
+    ("paused_and_decided", &["step_paused", "step_retried", "step_bypassed", "step_skipped"]),
+    ("held", &["run_paused", "run_resumed"]),
+    ("fail_fast", &["step_expanded", "step_cancelled", "step_failed", "body_finished"]),
     ("uncertain_adopted", &["effect_made", "effect_uncertain", "effect_superseded", "body_finished"]),
 ];
 

@@ -5,5 +5,6 @@ mod common;
 mod compensation;
 mod histories;
 mod outcomes;
+mod people;
 mod plan;
 mod simulation;

@@ -192,6 +192,21 @@ fn a_step_expanded_over_nothing_succeeds_with_empty_lists() {
 }
 
 #[test]
+fn an_allowed_failure_of_an_instance_is_the_result_of_its_step() {
+    let mut many = step("a", &[]);
+    many.for_each = Some(list(2));
+    many.allow_failure = true;
+    let mut asks = step("b", &["a"]);
+    asks.condition = Some(ended("a", "succeeded"));
+    let mut hand = Hand::new(plan(vec![many, asks, step("c", &["a"])], vec![]));
+    hand.succeed("a[0]");
+    hand.fail("a[1]", ErrorClass::Permanent);
+    assert_eq!((hand.status("a"), hand.status("b")), (StepStatus::Failed, StepStatus::Skipped));
+    hand.succeed("c");
+    assert_eq!(hand.state.status(), RunStatus::Succeeded);
+}
+
+#[test]
 fn no_more_instances_run_at_once_than_the_step_allows() {
     let mut many = step("a", &[]);
     many.for_each = Some(list(5));

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::common::driver::Driver;
 use crate::common::faults::{Crash, Interference};
 use crate::common::{oracle, plans};
-use engine_core::run::{EffectId, Event, Transition};
-use vocab::{EffectState, RunStatus, StepStatus};
+use engine_core::plan::PlanStep;
+use engine_core::run::{EffectId, Event, Release, Transition};
+use lang::OnFailure;
+use vocab::{EffectState, RunStatus, StepPath, StepStatus};
 
 /// So many seeds are crashed at every event. `SIMULATION=10` takes ten times as many of both.
 const CRASHED: u64 = 30;
@@ -136,6 +138,17 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
             _ => {}
         }
     }
+    let continued = history
+        .iter()
+        .any(|event| matches!(event, Event::EffectsReleased { reason, .. } if *reason == Release::Continued));
+    if continued {
+        let undoes = |step: &&PlanStep| {
+            let path = driver.plan.path(driver.plan.position(&step.name).unwrap());
+            step.on_failure != OnFailure::Continue && failed(driver, path)
+        };
+        let guilty: Vec<_> = driver.plan.spec().steps.iter().filter(undoes).collect();
+        assert!(guilty.is_empty(), "seed {seed}: effects stay although {guilty:?} failed");
+    }
     for view in driver.state.effects() {
         let there = driver.world.there.get(&view.id).copied().unwrap_or(false);
         let id = &view.id;
@@ -150,6 +163,7 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
         let forward = driver.plan.in_finally(position)
             || driver.plan.spec().steps.iter().any(|step| step.pivot)
             || !driver.plan.step(position).compensates;
+        let forward = forward || (continued && !failed(driver, &id.path));
         if driver.state.status() != RunStatus::Succeeded && !forward {
             assert_ne!(view.state, EffectState::Released, "seed {seed}: {id} stays after a failure");
         }
@@ -169,7 +183,15 @@ fn effects_are_kept_or_undone_once(driver: &Driver, history: &[Event]) {
     }
 }
 
-/// While unwinding, no try to undo an effect begins before all effects of the steps after it are settled.
+/// Whether the step instance failed and nothing allows it.
+fn failed(driver: &Driver, path: &StepPath) -> bool {
+    let position = driver.plan.position(path.root()).unwrap();
+    let status = driver.state.step_status(path).unwrap();
+    matches!(status, StepStatus::Failed | StepStatus::TimedOut) && !driver.plan.step(position).allow_failure
+}
+
+/// While unwinding, and when stuck effects are tried again after the end, no try to undo an effect begins before all
+/// effects of the steps after it are settled.
 fn undoing_goes_backwards(driver: &Driver, history: &[Event]) {
     let plan = &driver.plan;
     let mut after: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); plan.len()];
@@ -189,6 +211,10 @@ fn undoing_goes_backwards(driver: &Driver, history: &[Event]) {
                 live.push(effect.clone());
             }
             Event::UnwindingStarted { .. } => unwinding = true,
+            Event::UndoRequested { effect, .. } => {
+                live.push(effect.clone());
+                unwinding = true;
+            }
             Event::FinallyStarted {} | Event::RunFinished { .. } => unwinding = false,
             Event::UndoStarted { effect, .. } if unwinding => {
                 let position = plan.position(effect.path.root()).unwrap();

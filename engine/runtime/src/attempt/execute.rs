@@ -17,6 +17,7 @@ use super::leash::{Leash, Stop};
 use super::{check, memo, secrets};
 use crate::dispatch::Slot;
 use crate::driver::{Message, RunMeta};
+use crate::engine::CompleteLog;
 use crate::logs::LogName;
 use crate::shared::Shared;
 use crate::work::{self, WorkFolder};
@@ -72,7 +73,8 @@ pub(crate) struct Ended {
 
 /// Executes an attempt to its end. Says nothing when its lease is lost: then another attempt is due.
 pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
-    let (run, path) = (assignment.run, assignment.path.clone());
+    let (run, path, attempt) = (assignment.run, assignment.path.clone(), assignment.attempt);
+    let meta = Arc::clone(&assignment.meta);
     let token = assignment.token;
     let folder = shared.folders.create();
     let outcome = match &folder {
@@ -88,6 +90,8 @@ pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
     }
     shared.local.forget(run, token);
     clear(&mut folder, run, &path).await;
+    let tenant = meta.tenant.clone();
+    shared.archive.add(CompleteLog { tenant, run, path, attempt });
 }
 
 /// Repeats the report until it is durable or refused: the work is not done twice because the store stumbled.

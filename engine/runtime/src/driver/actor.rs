@@ -79,8 +79,7 @@ impl Actor {
             self.follow()?;
             self.flush(outstanding).await?;
             if self.is_idle(outstanding) {
-                let finished = self.state.status().is_terminal();
-                let until = self.turn.wake_at.filter(|_| !finished);
+                let until = self.turn.wake_at;
                 if self.state.next_ready().is_none() {
                     self.shared.slots.forget(self.run);
                 }
@@ -273,7 +272,7 @@ impl Actor {
         outstanding.attempts.is_empty()
             && outstanding.jobs.is_empty()
             && (self.state.next_ready().is_none() || self.shared.runs.in_memory() > CROWD)
-            && (self.state.status().is_terminal() || far())
+            && far()
     }
 
     fn pause(&self) -> Duration {

@@ -1,6 +1,6 @@
 //! What can be said to a run's actor.
 
-use engine_core::run::EffectId;
+use engine_core::run::{Decided, DecisionRefused, EffectId};
 use engine_ports::{ActionError, EffectRecord, JournalError, Presence, UndoOutcome};
 use serde_json::Value as Json;
 use tokio::sync::oneshot;
@@ -8,6 +8,7 @@ use vocab::StepPath;
 
 use crate::attempt::Ended;
 use crate::dispatch::Slot;
+use crate::engine::Decision;
 
 /// A message. Whoever asks for an answer and sees the channel close instead does not know what became of it.
 pub(crate) enum Message {
@@ -22,22 +23,22 @@ pub(crate) enum Message {
     /// A try to undo an effect is over.
     Undone { effect: EffectId, nth: u32, outcome: Result<UndoOutcome, ActionError> },
     /// Somebody wants the run to end.
-    Cancel { by: String, reason: Option<String>, answer: oneshot::Sender<Result<(), CancelRefused>> },
+    Cancel { by: String, reason: Option<String>, answer: oneshot::Sender<Result<(), TooLate>> },
     /// Somebody wants stuck effects to be tried again; answers how many there are.
-    RetryUndo { by: String, answer: oneshot::Sender<usize> },
+    RetryUndo { by: String, answer: oneshot::Sender<Result<usize, TooLate>> },
+    /// Somebody holds the run, lets it go on, or says what follows a paused step.
+    Decide { decision: Decision, decided: Decided, answer: oneshot::Sender<Result<(), DecisionRefused>> },
     /// A slot came free for this run.
     Slot(Slot),
     /// Time has passed.
     Wake,
 }
 
-/// Why a run cannot be cancelled.
+/// Why something cannot be asked of a run now: it has ended, has not ended yet, or is past the point where it means
+/// anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum CancelRefused {
-    /// It has ended, or is past the point where a cancel means anything.
-    #[error("{0}")]
-    TooLate(String),
-}
+#[error("{0}")]
+pub(crate) struct TooLate(pub(crate) String);
 
 /// An entry for the effect journal.
 pub(crate) struct JournalEntry {

@@ -7,7 +7,7 @@ use vocab::EffectState;
 
 use super::actor::{Actor, Outstanding};
 use super::answers;
-use super::message::{CancelRefused, JournalEntry, JournalWrite, Message};
+use super::message::{JournalEntry, JournalWrite, Message, TooLate};
 use crate::attempt::Ended;
 use crate::dispatch::Slot;
 
@@ -44,9 +44,15 @@ impl Actor {
             Message::Cancel { by, reason, answer } => {
                 let outcome = self
                     .record(&Event::CancelRequested { by, reason })
-                    .map_err(|refused| CancelRefused::TooLate(refused.to_string()));
+                    .map_err(|refused| TooLate(refused.to_string()));
                 self.answer(answer, outcome);
                 self.decide_now()
+            }
+            Message::RetryUndo { answer, .. } if !self.state.status().is_terminal() => {
+                let refused =
+                    format!("run {} has not ended: what is stuck can be tried again after that", self.run);
+                self.answer(answer, Err(TooLate(refused)));
+                Ok(())
             }
             Message::RetryUndo { by, answer } => {
                 let stuck: Vec<_> =
@@ -54,8 +60,16 @@ impl Actor {
                 for effect in &stuck {
                     self.record(&Event::UndoRequested { effect: effect.clone(), by: by.clone() })?;
                 }
-                self.answer(answer, stuck.len());
+                self.answer(answer, Ok(stuck.len()));
                 self.decide_now()
+            }
+            Message::Decide { decision, decided, answer } => {
+                let outcome = decision.event(&self.state, decided);
+                if let Ok(event) = &outcome {
+                    self.record(event)?;
+                }
+                self.answer(answer, outcome.map(drop));
+                self.follow()
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What goes on beside the runs: handing out slots, waking runs, renewing leases, watching space.
+//! What goes on beside the runs: handing out slots, waking runs, renewing leases, archiving logs, watching space.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use vocab::RunId;
 
+use super::archiver::{CompleteLog, archive};
 use crate::attempt::{LocalAttempt, Stop};
 use crate::dispatch::Slot;
 use crate::driver::{LEASE, Message};
@@ -20,10 +21,16 @@ const WAKE_PAUSE: Duration = Duration::from_secs(1);
 const RENEW_PAUSE: Duration = Duration::from_secs(10);
 
 /// Starts them. They end when the engine stops.
-pub(super) fn spawn(shared: &Arc<Shared>, offered: mpsc::Receiver<(RunId, Slot)>, space: Arc<SpaceWatch>) {
+pub(super) fn spawn(
+    shared: &Arc<Shared>,
+    offered: mpsc::Receiver<(RunId, Slot)>,
+    complete: mpsc::Receiver<CompleteLog>,
+    space: Arc<SpaceWatch>,
+) {
     until_stopped(shared, hand_out(Arc::clone(shared), offered));
     until_stopped(shared, wake(Arc::clone(shared)));
     until_stopped(shared, renew(Arc::clone(shared)));
+    until_stopped(shared, archive(Arc::clone(shared), complete));
     until_stopped(shared, watch(Arc::clone(shared), space));
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use engine_core::plan::PlanError;
+use engine_core::run::DecisionRefused;
 use engine_ports::StoreError;
 use lang::InputError;
 use vocab::RunId;
@@ -82,6 +83,9 @@ pub enum AskError {
     /// The run is where the request means nothing.
     #[error("{0}")]
     TooLate(String),
+    /// What was decided does not fit where the run is.
+    #[error(transparent)]
+    Refused(DecisionRefused),
     /// The engine shuts down.
     #[error("the factory is shutting down; try again when it is back")]
     Closing,

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine_core::plan::Plan;
-use engine_core::run::{RunCreated, RunLimits};
+use engine_core::run::{Decided, RunCreated, RunLimits};
 use engine_ports::{Progress, RunRow, SecretStore, StoreError};
 use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, oneshot};
 use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName};
 
 use super::admit;
-use super::{AskError, Standing, Submission, SubmitError};
+use super::{AskError, Decision, Standing, Submission, SubmitError};
 use crate::actions::ActionSet;
 use crate::dispatch::SlotsStatus;
 use crate::driver::{self, Message, NewRunParts, Start};
@@ -166,7 +166,21 @@ impl Engine {
     pub async fn retry_undo(&self, tenant: &TenantName, run: RunId, by: &str) -> Result<usize, AskError> {
         self.row(tenant, run).await?;
         let by = by.to_owned();
-        self.ask(run, |answer| Message::RetryUndo { by, answer }).await
+        let outcome = self.ask(run, |answer| Message::RetryUndo { by, answer }).await?;
+        outcome.map_err(|refused| AskError::TooLate(refused.to_string()))
+    }
+
+    /// Takes what a person decided about a run or a paused step of it. Durable when this returns.
+    pub async fn decide(
+        &self,
+        tenant: &TenantName,
+        run: RunId,
+        decision: Decision,
+        decided: Decided,
+    ) -> Result<(), AskError> {
+        self.row(tenant, run).await?;
+        let outcome = self.ask(run, |answer| Message::Decide { decision, decided, answer }).await?;
+        outcome.map_err(AskError::Refused)
     }
 
     async fn ask<T>(

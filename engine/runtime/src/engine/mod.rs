@@ -1,12 +1,16 @@
 //! The engine as its doors see it.
 
 mod admit;
+mod archiver;
 mod background;
+mod decision;
 mod error;
 mod handle;
 mod parts;
 mod start;
 
+pub(crate) use archiver::{ArchiveQueue, CompleteLog};
+pub use decision::Decision;
 pub use error::{AskError, StartError, SubmitError};
 pub use handle::{Engine, EngineStatus};
 pub use parts::{EngineDirs, EngineParts, Standing, Submission};

@@ -44,8 +44,11 @@ pub struct EngineParts {
     pub ids: Arc<dyn IdSource>,
     /// Where news of runs are published.
     pub bus: Arc<dyn EventBus>,
-    /// Logs of attempts.
+    /// Logs of attempts. Those with an archive go there when they are complete.
     pub logs: Logs,
+    /// Whether logs of attempts stay files until the next start: for a process that ends with its run, so that a
+    /// person finds them.
+    pub log_files_stay: bool,
     /// Folders.
     pub dirs: EngineDirs,
     /// Bounds.

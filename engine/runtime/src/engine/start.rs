@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::archiver::ArchiveQueue;
 use super::{Engine, EngineParts, StartError, background};
 use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
@@ -25,7 +26,19 @@ impl Engine {
     /// run are read. A history that this version does not understand refuses the start. Runs in which something is to
     /// be done go on when this returns; those that wait for a time stay in the store until then.
     pub async fn start(parts: EngineParts) -> Result<Self, StartError> {
-        let EngineParts { store, services, actions, clock, ids, bus, logs, dirs, limits, worker } = parts;
+        let EngineParts {
+            store,
+            services,
+            actions,
+            clock,
+            ids,
+            bus,
+            logs,
+            log_files_stay,
+            dirs,
+            limits,
+            worker,
+        } = parts;
         let shims = dirs.shims.clone();
         let swept = tokio::task::spawn_blocking(move || sweep_stale(&shims))
             .await
@@ -43,6 +56,7 @@ impl Engine {
             .unwrap_or(usize::MAX)
             .clamp(1, Semaphore::MAX_PERMITS);
         let (slots, offered) = Slots::new(room);
+        let (archive, complete) = ArchiveQueue::new(log_files_stay);
         let space = Arc::new(SpaceWatch::new(&dirs.data, &limits));
         let shared = Arc::new(Shared {
             store,
@@ -52,6 +66,7 @@ impl Engine {
             ids,
             bus,
             logs,
+            archive,
             folders,
             limits,
             worker,
@@ -80,7 +95,7 @@ impl Engine {
             }
         }
         drop(needs);
-        background::spawn(&shared, offered, space);
+        background::spawn(&shared, offered, complete, space);
         let readers = Arc::new(Semaphore::new(READERS));
         for run in busy {
             // Nobody closes it.

@@ -1,4 +1,4 @@
-//! Reads a log, also while it grows.
+//! Reads a log: while it grows, when it is complete, and from the archive.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,8 +10,10 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::watch;
 
+use super::archive::LogArchive;
 use super::folder::LogName;
 use super::format::LogEntry;
+use super::pack::Unpacked;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
@@ -31,12 +33,12 @@ pub enum LogError {
     /// There is none: the attempt wrote nothing yet, or its log was pruned.
     #[error("there is no log of {0}")]
     Missing(String),
-    /// The disk failed.
+    /// The disk failed, or what keeps the archive.
     #[error("the log of {name} cannot be read: {reason}")]
     Io {
         /// Which log.
         name: String,
-        /// What the disk said.
+        /// What it said.
         reason: io::Error,
     },
 }
@@ -45,21 +47,34 @@ struct Reader {
     path: PathBuf,
     name: LogName,
     live: Option<watch::Receiver<u64>>,
-    file: Option<File>,
+    archive: Option<LogArchive>,
+    source: Option<Source>,
     /// Bytes read and not handed out yet, beginning at `next`.
     buffer: Vec<u8>,
     /// How much of the buffer was handed out.
     taken: usize,
     next: u64,
+    /// What comes first is the end of a line that began before.
+    inside: bool,
+}
+
+/// Where the bytes come from. A file that is archived meanwhile is read to its end all the same.
+enum Source {
+    File(File),
+    Archive(Box<Unpacked>),
 }
 
 pub(super) fn follow(
     path: PathBuf,
     name: LogName,
     live: Option<watch::Receiver<u64>>,
+    archive: Option<LogArchive>,
     offset: u64,
 ) -> impl Stream<Item = Result<LogLine, LogError>> + Send {
-    let reader = Reader { path, name, live, file: None, buffer: Vec::new(), taken: 0, next: offset };
+    // One byte earlier: where a line begins, that is the end of the one before.
+    let (next, inside) = (offset.saturating_sub(1), offset > 0);
+    let reader =
+        Reader { path, name, live, archive, source: None, buffer: Vec::new(), taken: 0, next, inside };
     stream::try_unfold(reader, |mut reader| async move {
         let next = reader.line().await.map_err(|error| reader.explain(error))?;
         Ok(next.map(|line| (line, reader)))
@@ -74,7 +89,10 @@ impl Reader {
                 let entry = LogEntry::from_line(&rest[..end]);
                 self.taken += end + 1;
                 self.next += end as u64 + 1;
-                // An offset in the middle of a line gives a piece that is none: it is passed over.
+                if std::mem::take(&mut self.inside) {
+                    continue;
+                }
+                // What is no line of ours, as a crash may leave it, is passed over.
                 match entry {
                     Some(entry) => return Ok(Some(LogLine { entry, next: self.next })),
                     None => continue,
@@ -100,26 +118,41 @@ impl Reader {
 
     /// Reads on; whether there was something.
     async fn fill(&mut self) -> io::Result<bool> {
-        let file = if let Some(file) = &mut self.file {
-            file
-        } else {
-            let mut file = match File::open(&self.path).await {
-                // The log is open and has no line yet.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && self.live.is_some() => {
-                    return Ok(false);
-                }
-                other => other?,
-            };
-            file.seek(io::SeekFrom::Start(self.next)).await?;
-            self.file.insert(file)
-        };
+        if self.source.is_none() {
+            self.source = self.open().await?;
+        }
+        let Some(source) = &mut self.source else { return Ok(false) };
         self.buffer.drain(..self.taken);
         self.taken = 0;
         let before = self.buffer.len();
-        self.buffer.resize(before + CHUNK, 0);
-        let count = file.read(&mut self.buffer[before..]).await?;
-        self.buffer.truncate(before + count);
-        Ok(count > 0)
+        match source {
+            Source::File(file) => {
+                self.buffer.resize(before + CHUNK, 0);
+                let count = file.read(&mut self.buffer[before..]).await?;
+                self.buffer.truncate(before + count);
+            }
+            Source::Archive(unpacked) => self.buffer.extend(unpacked.next().await?),
+        }
+        Ok(self.buffer.len() > before)
+    }
+
+    /// The file, else the archive: a file goes only after the archive has it. `None` when the log is open and has no
+    /// line yet.
+    async fn open(&mut self) -> io::Result<Option<Source>> {
+        let missing = match File::open(&self.path).await {
+            Ok(mut file) => {
+                file.seek(io::SeekFrom::Start(self.next)).await?;
+                return Ok(Some(Source::File(file)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => error,
+            Err(error) => return Err(error),
+        };
+        if let Some(archive) = &self.archive
+            && let Some(unpacked) = archive.open(&self.name, self.next).await?
+        {
+            return Ok(Some(Source::Archive(Box::new(unpacked))));
+        }
+        if self.live.is_some() { Ok(None) } else { Err(missing) }
     }
 
     fn explain(&self, reason: io::Error) -> LogError {
@@ -181,6 +214,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_offset_inside_a_line_begins_with_the_next_one() {
+        let (_home, logs, name) = logs(&Limits::default());
+        let log = logs.write(name.clone());
+        say(&log, "one");
+        say(&log, "two");
+        drop(log);
+        let from = async |offset| -> Vec<String> {
+            let lines: Vec<_> = logs.follow(name.clone(), offset).try_collect().await.unwrap();
+            lines.into_iter().map(|line| line.entry.text).collect()
+        };
+        let second = logs.read(name.clone(), 0, 1).await.unwrap()[0].next;
+        assert_eq!(from(0).await, ["one", "two"]);
+        for offset in 1..=second {
+            assert_eq!(from(offset).await, ["two"], "{offset}");
+        }
+        assert_eq!(from(second + 1).await, Vec::<String>::new());
+        assert_eq!(from(1000).await, Vec::<String>::new());
+    }
+
+    #[tokio::test]
     async fn a_log_is_bounded_by_line_and_by_file_and_says_so() {
         let (_home, logs, name) = logs(&Limits { log_line_bytes: 10, log_bytes: 100, ..Limits::default() });
         let log = logs.write(name.clone());
@@ -219,13 +272,13 @@ mod tests {
         let (_home, logs, name) = logs(&Limits::default());
         let LogName::Attempt { run, path, .. } = name.clone() else { unreachable!() };
         assert!(matches!(logs.follow(name, 0).try_collect::<Vec<_>>().await, Err(LogError::Missing(_))));
-        assert!(logs.attempts(run, &path).unwrap().is_empty());
+        assert!(logs.attempts(run, &path).await.unwrap().is_empty());
         for attempt in [2, 1] {
             say(&logs.write(LogName::Attempt { run, path: path.clone(), attempt }), "x");
         }
         say(&logs.write(LogName::Undo { run, path: path.clone(), effect: "../evil".into() }), "x");
-        assert_eq!(logs.attempts(run, &path).unwrap(), [1, 2]);
+        assert_eq!(logs.attempts(run, &path).await.unwrap(), [1, 2]);
         logs.remove(run).unwrap();
-        assert!(logs.attempts(run, &path).unwrap().is_empty());
+        assert!(logs.attempts(run, &path).await.unwrap().is_empty());
     }
 }

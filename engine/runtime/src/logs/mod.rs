@@ -1,4 +1,4 @@
-//! What attempts have to say: an append-only file per attempt, readable while it grows.
+//! What attempts have to say: an append-only file per attempt, readable while it grows; content when it is complete.
 //!
 //! A log is a text file under `logs/RUN/STEP/`; a line of it is
 //!
@@ -10,14 +10,17 @@
 //! Text is UTF-8 without control characters except the tab: a log cannot drive the terminal that shows it. Secrets
 //! are masked before a byte reaches the file. Where logs live is known here alone.
 
+mod archive;
 mod attempt;
 mod clean;
 mod folder;
 mod follow;
 mod format;
 mod mask;
+mod pack;
 mod progress;
 
+pub use archive::{ArchiveError, LogArchive};
 pub use attempt::AttemptLog;
 pub use folder::{LogName, Logs};
 pub use follow::{LogError, LogLine};

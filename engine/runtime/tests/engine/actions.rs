@@ -215,6 +215,11 @@ impl Action for Make {
             self.outside.note(format!("could not unmake {thing}"));
             return Err(ActionError::new(ErrorClass::Permanent, "it is glued on").help("use a hammer"));
         }
+        if effect.intent["act"] == "stubborn" && self.outside.count(&format!("could not unmake {thing}")) < 5
+        {
+            self.outside.note(format!("could not unmake {thing}"));
+            return Err(ActionError::transient("it does not go away yet"));
+        }
         self.outside.unmake(thing);
         if effect.intent["act"] == "moved" {
             return Ok(UndoOutcome::Superseded("x".repeat(100_000)));

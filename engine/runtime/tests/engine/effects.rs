@@ -123,7 +123,9 @@ async fn what_cannot_be_undone_is_stuck_and_can_be_tried_again() {
     assert_eq!((row.status, row.compensation), (RunStatus::Failed, Compensation::Stuck));
     assert_eq!(world.effects(row.id).await[0].state, EffectState::Stuck);
     assert_eq!(engine.retry_undo(&row.tenant, row.id, "somebody").await.unwrap(), 1);
-    while world.outside.count("could not unmake a") < 2 {
+    while world.outside.count("could not unmake a") < 2
+        || world.effects(row.id).await[0].state != EffectState::Stuck
+    {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     world.close(engine).await;
@@ -147,6 +149,50 @@ async fn what_a_probe_or_an_undo_found_is_bounded_in_the_history() {
         }
         world.close(engine).await;
     }
+}
+
+#[tokio::test]
+async fn what_is_tried_again_after_the_end_goes_on_by_itself_and_across_a_start() {
+    let mut world = World::new(On::Sqlite).await;
+    world.limits.undo_attempts = 3;
+    let engine = world.start().await;
+    let steps = "steps:
+  a:
+    uses: test/make@v1
+    with: { act: stubborn }
+  b:
+    uses: test/plain@v1
+    needs: [a]
+    with: { act: fail }
+";
+    let row = world.run(&engine, steps).await;
+    assert_eq!(row.compensation, Compensation::Stuck);
+    assert_eq!(engine.retry_undo(&row.tenant, row.id, "somebody").await.unwrap(), 1);
+    while world.outside.count("could not unmake a") < 4 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // It waits for its next try: the stop must not be its end.
+    engine.shutdown().await;
+    let engine = world.start().await;
+    while world.effects(row.id).await[0].state != EffectState::Undone {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let row = world.store.run_any_tenant(row.id).await.unwrap().unwrap();
+    assert_eq!(row.compensation, Compensation::Complete);
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn what_is_stuck_is_tried_again_only_once_the_run_has_ended() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    let submission = world.submission("steps:\n  a:\n    uses: test/plain@v1\n    with: { act: sleep }\n");
+    let tenant = submission.tenant.clone();
+    let run = engine.submit(submission).await.unwrap();
+    let refused = engine.retry_undo(&tenant, run, "somebody").await.unwrap_err();
+    assert!(refused.to_string().contains("has not ended"), "{refused}");
+    assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+    world.close(engine).await;
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
-    StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -31,6 +31,22 @@ pub(crate) struct Faulty {
     under_way: AtomicUsize,
     plan: Mutex<Option<(usize, Fault)>>,
     dead: Mutex<bool>,
+}
+
+/// A write, until it ends or whoever waited for it goes.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Faulty {
@@ -82,10 +98,8 @@ impl Faulty {
         self.alive()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let fault = self.plan.lock().unwrap().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
-        self.under_way.fetch_add(1, Ordering::SeqCst);
-        let result = self.meet(fault, work).await;
-        self.under_way.fetch_sub(1, Ordering::SeqCst);
-        result
+        let _under_way = UnderWay::begin(&self.under_way);
+        self.meet(fault, work).await
     }
 
     async fn meet<T>(
@@ -162,6 +176,10 @@ impl RunStore for Faulty {
         self.inner.effects(run).await
     }
 
+    async fn stuck_effects(&self) -> Result<u64, StoreError> {
+        self.inner.stuck_effects().await
+    }
+
     async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
         self.inner.leases().await
     }
@@ -173,6 +191,24 @@ impl RunStore for Faulty {
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError> {
         self.alive()?;
         self.inner.renew(worker, until).await
+    }
+
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {
+        self.write(self.inner.keep_log(log)).await
+    }
+
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError> {
+        self.alive()?;
+        self.inner.logs(run, path).await
+    }
+
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError> {
+        self.alive()?;
+        self.inner.finished(filter, limit).await
+    }
+
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError> {
+        self.write(self.inner.remove(run)).await
     }
 
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {

@@ -172,11 +172,11 @@ impl ImageStore for Nothing {
         no_images()
     }
 
-    async fn push(&self, _: &Repository, _: &ArtifactRef) -> Result<Pushed, ImageError> {
+    async fn push(&self, _: &Repository, _: &ArtifactRef, _: &str) -> Result<Pushed, ImageError> {
         no_images()
     }
 
-    async fn unpublish(&self, _: &Repository, _: &Digest) -> Result<(), ImageError> {
+    async fn unpublish(&self, _: &Repository, _: &Digest, _: &str) -> Result<(), ImageError> {
         no_images()
     }
 

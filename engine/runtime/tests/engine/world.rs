@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use engine_ports::{EffectRecord, RunRow, RunStore, Services, StepRow, StepSettings};
 use engine_runtime::{
-    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogName, Logs, StartError, Submission,
-    SystemClock, SystemIds,
+    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, LogName, Logs, StartError,
+    Submission, SystemClock, SystemIds,
 };
 use engine_stores::{MemoryRunStore, SqliteRunStore};
 use futures::TryStreamExt as _;
@@ -14,7 +14,7 @@ use lang::{CompileOptions, SourceFile, Trust, Workflow, compile};
 use migrations::{Database, Options, Schema};
 use serde_json::json;
 use tempfile::TempDir;
-use vocab::{Inputs, Limits, RunId, StepStatus, TenantName, WorkerId};
+use vocab::{Clock, Inputs, Limits, RunId, StepStatus, TenantName, WorkerId};
 
 use crate::actions;
 use crate::faults::Faulty;
@@ -91,12 +91,19 @@ impl World {
             clock: clock.clone(),
             ids: Arc::new(ids),
             bus: Arc::new(InProcessBus::new(1024)),
-            logs: Logs::open(self.home.path().join("logs"), &self.limits, clock).unwrap(),
+            logs: self.logs(clock),
+            log_files_stay: false,
             dirs: EngineDirs::below(self.home.path()),
             limits: self.limits.clone(),
             worker,
         };
         Engine::start(parts).await
+    }
+
+    pub(crate) fn logs(&self, clock: Arc<dyn Clock>) -> Logs {
+        let archive = LogArchive { store: self.store.clone(), artifacts: self.artifacts.clone() };
+        let logs = Logs::open(self.home.path().join("logs"), &self.limits, clock).unwrap();
+        logs.archived_in(archive)
     }
 
     pub(crate) fn workflow(&self, steps: &str) -> Workflow {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use engine_ports::{
     Delivery, DeliveryOutcome, DeliveryRow, NewDelivery, Page, Project, ProjectStore, StoreError,
 };
-use vocab::{Name, ProjectId, TenantName};
+use vocab::{Name, ProjectId, TenantName, Timestamp};
 
 /// Projects in memory.
 #[derive(Debug, Default)]
@@ -145,5 +145,24 @@ impl ProjectStore for MemoryProjectStore {
         pending.sort_by_key(place);
         pending.truncate(limit as usize);
         Ok(pending)
+    }
+
+    async fn pending_deliveries(&self) -> Result<u64, StoreError> {
+        let rows = self.rows();
+        let open = rows.deliveries.values().filter(|row| row.outcome == DeliveryOutcome::Pending);
+        Ok(open.count() as u64)
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let mut rows = self.rows();
+        let concluded = rows.deliveries.iter().filter(|(_, row)| row.outcome != DeliveryOutcome::Pending);
+        let old = concluded.filter(|(_, row)| row.delivery.at < before);
+        let mut keys: Vec<_> = old.map(|(key, row)| (row.delivery.at, key.clone())).collect();
+        keys.sort();
+        keys.truncate(limit as usize);
+        for (_, key) in &keys {
+            rows.deliveries.remove(key);
+        }
+        Ok(keys.len() as u64)
     }
 }

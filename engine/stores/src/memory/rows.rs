@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, RunRow, StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, RunRow, StepRow,
+    StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, ProjectId, RunId, StepPath, TenantName};
@@ -20,7 +21,7 @@ pub(super) struct Rows {
     pub(super) plans: BTreeMap<Digest, Json>,
     pub(super) leases: BTreeMap<(RunId, StepPath), Lease>,
     pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
-    origins: BTreeMap<Origin, RunId>,
+    pub(super) origins: BTreeMap<Origin, RunId>,
 }
 
 /// A run with what hangs on it.
@@ -30,6 +31,7 @@ pub(super) struct History {
     pub(super) events: Vec<EventRecord>,
     pub(super) steps: BTreeMap<StepPath, StepRow>,
     pub(super) effects: BTreeMap<(StepPath, String), EffectRecord>,
+    pub(super) logs: BTreeMap<(StepPath, u32), LogRecord>,
 }
 
 impl Rows {
@@ -53,6 +55,7 @@ impl Rows {
             events: Vec::new(),
             steps: BTreeMap::new(),
             effects: BTreeMap::new(),
+            logs: BTreeMap::new(),
         };
         self.runs.insert(id, history);
         self.put(new.commit, leases);
@@ -72,6 +75,14 @@ impl Rows {
         }
         let leases = self.moved_leases(&commit)?;
         self.put(commit, leases);
+        Ok(())
+    }
+
+    /// Adds the place of an attempt's log, unless it is known already.
+    pub(super) fn keep_log(&mut self, log: LogRecord) -> Result<(), StoreError> {
+        let found = self.runs.get_mut(&log.run).filter(|history| history.row.tenant == log.tenant);
+        let history = found.ok_or_else(|| no_run(log.run))?;
+        history.logs.entry((log.path.clone(), log.attempt)).or_insert(log);
         Ok(())
     }
 

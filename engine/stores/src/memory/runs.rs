@@ -4,11 +4,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
-    StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, EffectState, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::rows::Rows;
 
@@ -53,7 +53,7 @@ impl RunStore for MemoryRunStore {
 
     async fn unfinished(&self) -> Result<Vec<RunId>, StoreError> {
         let rows = self.rows();
-        let open = rows.runs.values().filter(|history| !history.row.status.is_terminal());
+        let open = rows.runs.values().filter(|history| !history.row.is_over());
         Ok(open.map(|history| history.row.id).collect())
     }
 
@@ -98,6 +98,12 @@ impl RunStore for MemoryRunStore {
         Ok(effects)
     }
 
+    async fn stuck_effects(&self) -> Result<u64, StoreError> {
+        let rows = self.rows();
+        let effects = rows.runs.values().flat_map(|history| history.effects.values());
+        Ok(effects.filter(|effect| effect.state == EffectState::Stuck).count() as u64)
+    }
+
     async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
         Ok(self.rows().leases.values().cloned().collect())
     }
@@ -114,6 +120,24 @@ impl RunStore for MemoryRunStore {
             renewed.push((lease.run, lease.path.clone(), lease.token));
         }
         Ok(renewed)
+    }
+
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {
+        self.rows().keep_log(log)
+    }
+
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError> {
+        let rows = self.rows();
+        let logs = rows.runs.get(&run).into_iter().flat_map(|history| history.logs.values());
+        Ok(logs.filter(|log| log.path == *path).cloned().collect())
+    }
+
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError> {
+        Ok(self.rows().finished(filter, limit as usize))
+    }
+
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError> {
+        Ok(self.rows().remove(run))
     }
 
     async fn memo(&self, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {

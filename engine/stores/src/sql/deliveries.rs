@@ -17,6 +17,7 @@ pub(super) const CONCLUDE: &str =
     "UPDATE deliveries SET outcome = $3, pending = $4 WHERE project = $1 AND delivery = $2";
 pub(super) const PENDING: &str = "SELECT project, delivery, event, payload, at_ms FROM deliveries \
      WHERE pending = 1 AND (at_ms, project, delivery) > ($1, $2, $3) ORDER BY at_ms, project, delivery LIMIT $4";
+pub(super) const COUNT_PENDING: &str = "SELECT COUNT(*) AS open FROM deliveries WHERE pending = 1";
 pub(super) const CLEAR: &str = "DELETE FROM deliveries WHERE project = \
      (SELECT project FROM projects WHERE tenant = $1 AND name = $2)";
 
@@ -86,6 +87,12 @@ pub(super) async fn pending(
         .fetch_all(pool)
         .await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// How many deliveries nobody has acted on.
+pub(super) async fn count_pending(pool: &Pool) -> Result<u64, Failure> {
+    let row = sqlx::query(COUNT_PENDING).fetch_one(pool).await?;
+    Ok(TABLE.cells(&row).number("open")?)
 }
 
 /// Removes all deliveries of a project.

@@ -17,6 +17,8 @@ const PUT: Insert = Insert {
 };
 pub(super) const OF_RUN: &str = "SELECT run, path, name, action, intent, handle, state, attempt, seq \
      FROM effects WHERE run = $1";
+// The state stands in the text, since the index is over it alone.
+pub(super) const STUCK: &str = "SELECT COUNT(*) AS stuck FROM effects WHERE state = 'stuck'";
 
 /// Writes the effects that changed.
 pub(super) async fn put(
@@ -51,6 +53,12 @@ pub(super) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<EffectRecord>,
     let mut effects = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     effects.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
     Ok(effects)
+}
+
+/// How many effects are stuck.
+pub(super) async fn stuck(pool: &Pool) -> Result<u64, Failure> {
+    let row = sqlx::query(STUCK).fetch_one(pool).await?;
+    Ok(TABLE.cells(&row).number("stuck")?)
 }
 
 fn read(row: &Row) -> Result<EffectRecord, StoreError> {

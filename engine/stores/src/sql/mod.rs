@@ -6,6 +6,7 @@ mod effects;
 mod events;
 mod insert;
 mod leases;
+mod logs;
 mod memos;
 mod origins;
 mod plans;
@@ -13,6 +14,7 @@ mod project_store;
 mod projects;
 #[cfg(test)]
 mod query_plans;
+mod retention;
 mod run_store;
 mod runs;
 mod steps;

@@ -5,9 +5,9 @@ use engine_ports::{
     Delivery, DeliveryOutcome, DeliveryRow, NewDelivery, Page, Project, ProjectStore, StoreError,
 };
 use migrations::Database;
-use vocab::{Name, ProjectId, TenantName};
+use vocab::{Name, ProjectId, TenantName, Timestamp};
 
-use super::{deliveries, projects};
+use super::{deliveries, projects, retention};
 use crate::dialect::sqlite::Failure;
 
 /// Projects in a database of [`migrations::Schema::Engine`].
@@ -92,5 +92,16 @@ impl ProjectStore for SqliteProjectStore {
 
     async fn pending(&self, after: Option<&NewDelivery>, limit: u32) -> Result<Vec<NewDelivery>, StoreError> {
         self.explain(deliveries::pending(self.database.reads(), after, limit).await)
+    }
+
+    async fn pending_deliveries(&self) -> Result<u64, StoreError> {
+        self.explain(deliveries::count_pending(self.database.reads()).await)
+    }
+
+    async fn forget_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        let job = self
+            .database
+            .write(move |c| Box::pin(async move { retention::forget_deliveries(c, before, limit).await }));
+        self.explain(job.await)
     }
 }

@@ -3,7 +3,10 @@
 use migrations::{Database, Options, Schema};
 use sqlx::Row as _;
 
-use super::{deliveries, effects, events, leases, memos, origins, plans, projects, runs, steps, token_store};
+use super::{
+    deliveries, effects, events, leases, logs, memos, origins, plans, projects, retention, runs, steps,
+    token_store,
+};
 
 const HOT: &[&str] = &[
     plans::BY_DIGEST,
@@ -18,11 +21,19 @@ const HOT: &[&str] = &[
     events::AFTER,
     steps::OF_RUN,
     effects::OF_RUN,
+    effects::STUCK,
     leases::GRANT,
     leases::RENEW,
     leases::CLEAR,
     leases::DROP,
     leases::RENEW_ALL,
+    logs::KEEP,
+    logs::FIND,
+    logs::OF_STEP,
+    retention::FINISHED,
+    retention::REMOVABLE,
+    retention::REMOVE_PLAN,
+    retention::FORGET_DELIVERIES,
     memos::FIND,
     memos::FORGET,
     projects::UPDATE,
@@ -34,9 +45,13 @@ const HOT: &[&str] = &[
     deliveries::FIND,
     deliveries::CONCLUDE,
     deliveries::PENDING,
+    deliveries::COUNT_PENDING,
     deliveries::CLEAR,
     token_store::FIND,
 ];
+
+/// Indexes over few rows.
+const PARTIAL: &[&str] = &["runs_unfinished", "deliveries_pending", "effects_stuck"];
 
 /// Lists that must come out of the index in order, so that a page costs a page.
 const ORDERED: &[&str] = &[
@@ -48,6 +63,7 @@ const ORDERED: &[&str] = &[
     events::AFTER,
     projects::LIST,
     deliveries::PENDING,
+    retention::FINISHED,
 ];
 
 async fn plan(database: &Database, sql: &'static str) -> Vec<String> {
@@ -61,11 +77,13 @@ async fn hot_statements_search_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let database =
         Database::open(folder.path().join("engine.db"), Schema::Engine, Options::default()).await.unwrap();
-    for sql in HOT {
+    for sql in HOT.iter().chain(&retention::REMOVE) {
         for detail in plan(&database, sql).await {
             // An index whose condition leaves only the rows that are asked for may be read whole.
-            let partial = detail.contains("runs_unfinished") || detail.contains("deliveries_pending");
-            assert!(!detail.starts_with("SCAN") || partial, "{detail}: {sql}");
+            let partial = PARTIAL.iter().any(|index| detail.contains(index));
+            // Nor is counting what a bounded search gave a scan of a table.
+            let counts = detail.starts_with("SCAN (subquery");
+            assert!(!detail.starts_with("SCAN") || partial || counts, "{detail}: {sql}");
         }
     }
     for sql in ORDERED {

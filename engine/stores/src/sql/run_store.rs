@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore,
-    StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
 };
 use migrations::Database;
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use super::{effects, events, leases, memos, origins, plans, runs, steps};
+use super::{effects, events, leases, logs, memos, origins, plans, retention, runs, steps};
 use crate::commit::{check, check_new};
 use crate::dialect::sqlite::{Connection, Failure};
 
@@ -112,6 +112,10 @@ impl RunStore for SqliteRunStore {
         self.explain(effects::of_run(self.database.reads(), run).await)
     }
 
+    async fn stuck_effects(&self) -> Result<u64, StoreError> {
+        self.explain(effects::stuck(self.database.reads()).await)
+    }
+
     async fn leases(&self) -> Result<Vec<Lease>, StoreError> {
         self.explain(leases::all(self.database.reads()).await)
     }
@@ -123,6 +127,24 @@ impl RunStore for SqliteRunStore {
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError> {
         let job =
             self.database.write(move |c| Box::pin(async move { leases::renew(c, worker, until).await }));
+        self.explain(job.await)
+    }
+
+    async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {
+        let job = self.database.write(move |c| Box::pin(async move { logs::keep(c, &log).await }));
+        self.explain(job.await)
+    }
+
+    async fn logs(&self, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, StoreError> {
+        self.explain(logs::of_step(self.database.reads(), run, path).await)
+    }
+
+    async fn finished(&self, filter: FinishedFilter, limit: u32) -> Result<Vec<FinishedRun>, StoreError> {
+        self.explain(retention::finished(self.database.reads(), &filter, limit).await)
+    }
+
+    async fn remove(&self, run: RunId) -> Result<bool, StoreError> {
+        let job = self.database.write(move |c| Box::pin(async move { retention::remove(c, run).await }));
         self.explain(job.await)
     }
 

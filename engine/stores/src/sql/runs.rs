@@ -49,7 +49,7 @@ pub(super) async fn insert(connection: &mut Connection, run: &RunRow) -> Result<
         .bind(json(&run.trigger)?)
         .bind(json(&run.inputs)?)
         .bind(run.status.name())
-        .bind(i64::from(run.status.is_terminal()))
+        .bind(i64::from(run.is_over()))
         .bind(run.compensation.name())
         .bind(json(&run.outputs)?)
         .bind(&run.error)
@@ -72,7 +72,7 @@ pub(super) async fn advance(connection: &mut Connection, run: &RunRow, expected:
         .bind(run.tenant.as_str())
         .bind(bigint(expected)?)
         .bind(run.status.name())
-        .bind(i64::from(run.status.is_terminal()))
+        .bind(i64::from(run.is_over()))
         .bind(run.compensation.name())
         .bind(json(&run.outputs)?)
         .bind(&run.error)
@@ -103,7 +103,7 @@ pub(super) async fn by_id(pool: &Pool, run: RunId) -> Result<Option<RunRow>, Fai
     Ok(row.as_ref().map(read).transpose()?)
 }
 
-/// Runs that have not ended, oldest first.
+/// Runs in which something is left to do, oldest first.
 pub(super) async fn unfinished(pool: &Pool) -> Result<Vec<RunId>, Failure> {
     let rows = sqlx::query(UNFINISHED).fetch_all(pool).await?;
     Ok(rows.iter().map(|row| TABLE.cells(row).parse("run")).collect::<Result<_, _>>()?)

@@ -73,6 +73,20 @@ pub(crate) async fn what_is_pending_comes_oldest_first(stores: &Stores) {
     assert_eq!(ids(Some(delivery(project, "a", 30)), 10).await, Vec::<String>::new());
 }
 
+pub(crate) async fn what_is_pending_is_counted_over_all_projects(stores: &Stores) {
+    let sample = Sample::default();
+    assert_eq!(stores.projects.pending_deliveries().await.unwrap(), 0);
+    for name in ["one", "two"] {
+        let project = registered(stores, &sample, name).await.id;
+        for id in ["a", "b"] {
+            stores.projects.accept(delivery(project, id, 0)).await.unwrap();
+        }
+        let outcome = DeliveryOutcome::Done { answer: json!({}), status: 200 };
+        stores.projects.conclude(project, "a", outcome).await.unwrap();
+    }
+    assert_eq!(stores.projects.pending_deliveries().await.unwrap(), 2);
+}
+
 pub(crate) async fn a_removed_project_takes_its_deliveries_along(stores: &Stores) {
     let sample = Sample::default();
     let (gone, stays) =

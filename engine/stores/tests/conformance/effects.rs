@@ -37,3 +37,27 @@ pub(crate) async fn an_effect_is_written_over(stores: &Stores) {
     stores.runs.commit(commit).await.unwrap();
     assert_eq!(stores.runs.effects(run).await.unwrap(), [made]);
 }
+
+pub(crate) async fn stuck_effects_are_counted_over_all_runs(stores: &Stores) {
+    let sample = Sample::default();
+    assert_eq!(stores.runs.stuck_effects().await.unwrap(), 0);
+    let stuck = |run, path| {
+        let mut stuck = effect(run, path, "tag", 1);
+        stuck.state = EffectState::Stuck;
+        stuck
+    };
+    let mut last = None;
+    for tenant in ["default", "other"] {
+        let mut new = sample.new_run(&tenant.parse().unwrap());
+        let run = new.commit.run.id;
+        new.commit.effects = vec![stuck(run, "push"), stuck(run, "build[1]"), effect(run, "sign", "tag", 2)];
+        last = Some(new.commit.run.clone());
+        stores.runs.create(new).await.unwrap();
+    }
+    assert_eq!(stores.runs.stuck_effects().await.unwrap(), 4);
+    let row = last.unwrap();
+    let mut commit = advance(&row, &["effect_undone"]);
+    commit.effects = vec![effect(row.id, "push", "tag", 1)];
+    stores.runs.commit(commit).await.unwrap();
+    assert_eq!(stores.runs.stuck_effects().await.unwrap(), 3);
+}

@@ -8,8 +8,10 @@ mod agreement;
 mod deliveries;
 mod effects;
 mod leases;
+mod logs;
 mod memos;
 mod projects;
+mod retention;
 mod runs;
 mod sample;
 mod steps;
@@ -109,7 +111,20 @@ claims! {
         steps_come_by_position_and_number;
     effects:
         effects_come_in_journal_order,
-        an_effect_is_written_over;
+        an_effect_is_written_over,
+        stuck_effects_are_counted_over_all_runs;
+    logs:
+        the_first_record_of_a_log_stays,
+        logs_come_by_attempt_and_belong_to_their_step,
+        a_log_needs_its_run;
+    retention:
+        a_removed_run_leaves_nothing,
+        a_plan_goes_with_its_last_run,
+        an_unfinished_run_is_never_removed,
+        a_run_with_open_effects_is_never_removed,
+        finished_runs_come_by_their_end_and_in_parts,
+        newer_runs_are_those_of_the_same_workflow_and_project,
+        only_concluded_deliveries_are_forgotten;
     memos:
         the_first_entry_of_a_key_stays,
         entries_are_not_shared_between_tenants_and_scopes,
@@ -125,6 +140,7 @@ claims! {
         a_redelivery_gets_the_first_answer,
         a_delivery_needs_its_project,
         what_is_pending_comes_oldest_first,
+        what_is_pending_is_counted_over_all_projects,
         a_removed_project_takes_its_deliveries_along;
     tokens:
         a_token_is_found_by_its_hash_only,

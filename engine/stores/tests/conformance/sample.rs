@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use engine_ports::{
-    Commit, EffectKey, EffectRecord, EventRecord, Lease, LeaseChange, MemoEntry, MemoKey, NewRun, Project,
-    RunRow, StepRow,
+    Commit, EffectKey, EffectRecord, EventRecord, Lease, LeaseChange, LogRecord, MemoEntry, MemoKey, NewRun,
+    Project, RunRow, StepRow,
 };
 use serde_json::json;
 use vocab::{
@@ -27,7 +27,7 @@ pub(crate) fn path(text: &str) -> StepPath {
     text.parse().unwrap()
 }
 
-pub(crate) fn at(millis: i64) -> Timestamp {
+pub(crate) const fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000 + millis)
 }
 
@@ -139,6 +139,18 @@ pub(crate) fn grant(run: RunId, text: &str, worker: WorkerId, token: u64) -> Lea
 
 pub(crate) fn give_up(text: &str, token: u64) -> LeaseChange {
     LeaseChange::Drop { path: path(text), token }
+}
+
+pub(crate) fn log(tenant: &TenantName, run: RunId, text: &str, attempt: u32) -> LogRecord {
+    LogRecord {
+        run,
+        path: path(text),
+        attempt,
+        tenant: tenant.clone(),
+        digest: Digest::of(format!("{text} {attempt}")),
+        stored_bytes: 40,
+        bytes: 1 << 40,
+    }
 }
 
 pub(crate) fn memo(tenant: &TenantName, scope: &str, run: RunId, output: &str) -> MemoEntry {

@@ -131,7 +131,7 @@ async fn a_base_by_name_is_what_the_name_means_now() {
     assert!(error.message.contains("acme/base/debian:stable"), "{error}");
 
     let repository = Repository::new(&harness.tenant, "base/debian").unwrap();
-    harness.images.push(&repository, &base).await.unwrap();
+    harness.images.push(&repository, &base, "test").await.unwrap();
     harness.images.move_tag(&repository, "stable", Expect::Any, Some(&base.digest), "test").await.unwrap();
     let action = Assemble::new();
     let mut filled = given.clone();

@@ -17,6 +17,7 @@ use super::content::{Content, read_all, stream};
 pub struct FakeImages {
     content: Arc<Content>,
     repositories: Mutex<BTreeMap<String, State>>,
+    authors: Mutex<Vec<String>>,
 }
 
 #[derive(Default)]
@@ -27,7 +28,7 @@ struct State {
 
 impl FakeImages {
     pub(super) fn new(content: Arc<Content>) -> Self {
-        Self { content, repositories: Mutex::default() }
+        Self { content, repositories: Mutex::default(), authors: Mutex::default() }
     }
 
     /// Stores an image with one small layer; another `seed`, another image.
@@ -54,6 +55,15 @@ impl FakeImages {
         let used = repositories.iter().filter(|(_, state)| !state.images.is_empty());
         let lines = used.map(|(name, state)| format!("{name}: {:?} {:?}\n", state.images, state.tags));
         lines.collect()
+    }
+
+    /// Who changed something, in order: `push by run:…`.
+    pub fn authors(&self) -> Vec<String> {
+        self.authors.lock().expect("no test panics while it holds this").clone()
+    }
+
+    fn sign(&self, what: &str, by: &str) {
+        self.authors.lock().expect("no test panics while it holds this").push(format!("{what} by {by}"));
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, State>> {
@@ -90,20 +100,31 @@ impl ImageStore for FakeImages {
         self.content.get(blob).map(stream).map_err(|_| ImageError::Missing(format!("blob {blob}")))
     }
 
-    async fn push(&self, repository: &Repository, image: &ArtifactRef) -> Result<Pushed, ImageError> {
+    async fn push(
+        &self,
+        repository: &Repository,
+        image: &ArtifactRef,
+        by: &str,
+    ) -> Result<Pushed, ImageError> {
         self.content.image(&image.digest)?;
+        self.sign("push", by);
         let new = self.lock().entry(repository.to_string()).or_default().images.insert(image.digest.clone());
         Ok(Pushed { new, reference: format!("{repository}@{}", image.digest) })
     }
 
-    async fn unpublish(&self, repository: &Repository, image: &Digest) -> Result<(), ImageError> {
+    async fn unpublish(&self, repository: &Repository, image: &Digest, by: &str) -> Result<(), ImageError> {
         let mut repositories = self.lock();
         let missing = || ImageError::Missing(format!("image {repository}@{image}"));
         let state = repositories.get_mut(&repository.to_string()).ok_or_else(missing)?;
         if let Some((tag, _)) = state.tags.iter().find(|(_, named)| *named == image) {
             return Err(ImageError::InUse(format!("{repository}@{image}"), format!("tag {tag}")));
         }
-        if state.images.remove(image) { Ok(()) } else { Err(missing()) }
+        if state.images.remove(image) {
+            self.sign("unpublish", by);
+            Ok(())
+        } else {
+            Err(missing())
+        }
     }
 
     async fn resolve(
@@ -128,7 +149,7 @@ impl ImageStore for FakeImages {
         tag: &str,
         expect: Expect,
         to: Option<&Digest>,
-        _by: &str,
+        by: &str,
     ) -> Result<Moved, ImageError> {
         let mut repositories = self.lock();
         let state = repositories.entry(repository.to_string()).or_default();
@@ -148,6 +169,7 @@ impl ImageStore for FakeImages {
             Some(to) => state.tags.insert(tag.to_owned(), to.clone()),
             None => state.tags.remove(tag),
         };
+        self.sign("move", by);
         Ok(Moved::Done { previous: found })
     }
 }

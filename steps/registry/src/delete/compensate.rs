@@ -27,11 +27,11 @@ pub(super) async fn compensate(ctx: &UndoContext, record: &EffectRecord) -> Resu
     let Some(image) = intent.image else { return Ok(UndoOutcome::Undone) };
     let repository: Repository = intent.repository.parse().map_err(fail)?;
     let images = &ctx.services.images;
+    let by = journal::undone_by(record);
     let Some(tag) = intent.tag else {
-        images.push(&repository, &image).await.map_err(fail)?;
+        images.push(&repository, &image, &by).await.map_err(fail)?;
         return Ok(UndoOutcome::Undone);
     };
-    let by = format!("undo of {}", journal::by(record));
     let moved = images.move_tag(&repository, &tag, Expect::Absent, Some(&image.digest), &by).await;
     Ok(match moved.map_err(fail)? {
         Moved::Done { .. } => UndoOutcome::Undone,

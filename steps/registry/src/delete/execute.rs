@@ -52,9 +52,9 @@ async fn make(ctx: &StepContext, repository: &Repository, guard: EffectGuard) ->
         guard.absent().await?;
         return Ok(intent);
     };
-    let images = &ctx.services.images;
+    let (images, by) = (&ctx.services.images, journal::by(guard.record()));
     if let Some(tag) = &intent.tag {
-        let (expect, by) = (Expect::Is(image.digest.clone()), journal::by(guard.record()));
+        let expect = Expect::Is(image.digest.clone());
         let moved = images.move_tag(repository, tag, expect, None, &by).await.map_err(fail)?;
         if let Moved::Conflict { found: Some(found) } = moved {
             guard.absent().await?;
@@ -64,7 +64,7 @@ async fn make(ctx: &StepContext, repository: &Repository, guard: EffectGuard) ->
             .help("run the step again, or add a `retry`"));
         }
     } else {
-        match images.unpublish(repository, &image.digest).await {
+        match images.unpublish(repository, &image.digest, &by).await {
             // Gone already: an earlier attempt took it out before it was lost.
             Ok(()) | Err(ImageError::Missing(_)) => {}
             Err(error) => {

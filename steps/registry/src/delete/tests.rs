@@ -21,7 +21,7 @@ async fn point(harness: &Harness, seed: &str) {
 async fn world(name: &str, value: &str) -> (Harness, Inputs) {
     let harness = Harness::new();
     for seed in ["tagged", "loose"] {
-        harness.images.push(&repository(&harness), &harness.images.put_image(seed)).await.unwrap();
+        harness.images.push(&repository(&harness), &harness.images.put_image(seed), "them").await.unwrap();
     }
     point(&harness, "tagged").await;
     (harness, outputs([("repository", "golden/debian".into()), (name, value.into())]))

@@ -24,7 +24,7 @@ pub(super) async fn compensate(ctx: &UndoContext, record: &EffectRecord) -> Resu
         return Ok(UndoOutcome::Undone);
     }
     let repository: Repository = intent.repository.parse().map_err(fail)?;
-    match ctx.services.images.unpublish(&repository, &intent.digest).await {
+    match ctx.services.images.unpublish(&repository, &intent.digest, &journal::undone_by(record)).await {
         Ok(()) | Err(ImageError::Missing(_)) => Ok(UndoOutcome::Undone),
         // Our own tag is gone by now: undo goes backwards.
         Err(ImageError::InUse(image, user)) => {

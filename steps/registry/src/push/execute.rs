@@ -26,7 +26,8 @@ pub(super) async fn execute(ctx: &StepContext, request: &Request) -> Result<Outp
     let existed = images.resolve(&request.repository, &digest.to_string()).await.map_err(fail)?.is_some();
     let intent = Intent { repository: request.repository.to_string(), digest: digest.clone(), existed };
     if let Begun::Fresh(guard) = ctx.begin(PUBLISH, journal::write(&intent)?).await? {
-        let pushed = images.push(&request.repository, &request.image).await.map_err(fail)?;
+        let by = journal::by(guard.record());
+        let pushed = images.push(&request.repository, &request.image, &by).await.map_err(fail)?;
         let intent: Intent = journal::read(guard.record())?;
         // What an earlier attempt published before it was lost is not new, but ours.
         let earlier = guard.record().attempt < ctx.attempt && !intent.existed;

@@ -40,7 +40,7 @@ async fn what_was_there_before_stays_after_an_undo() {
     let setup = async || {
         let (harness, given) = setup().await;
         let image = harness.images.put_image("one");
-        harness.images.push(&repository(&harness), &image).await.unwrap();
+        harness.images.push(&repository(&harness), &image, "them").await.unwrap();
         (harness, given)
     };
     check_contract(&RegistryPush::new(), setup).await;
@@ -64,4 +64,15 @@ async fn names_that_are_no_repository_are_refused() {
         assert!(harness.run(&RegistryPush::new(), given).await.is_err(), "{name}");
         assert_eq!(harness.images.snapshot(), "");
     }
+}
+
+#[tokio::test]
+async fn the_repository_remembers_which_step_of_which_run_published_and_took_back() {
+    let (harness, given) = setup().await;
+    let action = RegistryPush::new();
+    harness.run(&action, given).await.unwrap();
+    let run = harness.journal.records()[0].key.run;
+    harness.compensate(&action).await.unwrap();
+    let expected = [format!("push by run:{run}/step"), format!("unpublish by undo of run:{run}/step")];
+    assert_eq!(harness.images.authors(), expected);
 }

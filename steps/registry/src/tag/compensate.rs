@@ -25,7 +25,7 @@ pub(super) async fn compensate(ctx: &UndoContext, record: &EffectRecord) -> Resu
         return Ok(UndoOutcome::Undone);
     }
     let repository: Repository = intent.repository.parse().map_err(fail)?;
-    let by = format!("undo of {}", journal::by(record));
+    let by = journal::undone_by(record);
     let expect = Expect::Is(intent.to.clone());
     let moved =
         ctx.services.images.move_tag(&repository, &intent.tag, expect, intent.previous.as_ref(), &by).await;

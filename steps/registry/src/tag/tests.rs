@@ -16,7 +16,7 @@ async fn world(before: Option<&str>) -> (Harness, Inputs) {
     let harness = Harness::new();
     let repository = repository(&harness);
     for seed in ["old", "new", "other"] {
-        harness.images.push(&repository, &harness.images.put_image(seed)).await.unwrap();
+        harness.images.push(&repository, &harness.images.put_image(seed), "them").await.unwrap();
     }
     if let Some(seed) = before {
         point(&harness, seed).await;
@@ -108,4 +108,16 @@ async fn what_does_not_name_one_published_image_is_refused() {
     }
     assert_eq!(harness.images.snapshot(), before);
     assert_eq!(harness.journal.records(), []);
+}
+
+#[tokio::test]
+async fn the_history_of_a_tag_names_the_step_of_the_run_that_moved_it() {
+    let (harness, given) = world(Some("old")).await;
+    let action = RegistryTag::new();
+    harness.run(&action, given).await.unwrap();
+    let run = harness.journal.records()[0].key.run;
+    harness.compensate(&action).await.unwrap();
+    let authors = harness.images.authors();
+    let expected = [format!("move by run:{run}/step"), format!("move by undo of run:{run}/step")];
+    assert!(authors.ends_with(&expected), "{authors:?}");
 }

@@ -27,7 +27,9 @@ impl GitFetch {
                      `file` below the operator's roots; the operator's mirrors apply. A private key is tried only \
                      over ssh, a token only over https; neither appears in logs or arguments. Keys of ssh hosts are \
                      checked against the operator's `steps.git_known_hosts`, else the worker's \
-                     `/etc/ssh/ssh_known_hosts`; a host that is not there is refused.",
+                     `/etc/ssh/ssh_known_hosts`; a host that is not there is refused. Redirects are not followed, and \
+                     loopback, link-local and cloud metadata addresses are refused unless the operator lists the \
+                     host in `steps.git_local_hosts`.",
                 )
                 .optional("url", Type::String, "The repository; the run's own when left out.")
                 .optional("ref", Type::String, "Branch, tag or full ref to take; `HEAD` of another repository when left out.")

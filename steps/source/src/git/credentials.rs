@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use engine_ports::{ActionError, SecretText, StepLog, StepSettings};
 use steps_kit::{io_failed, mask};
 
-use super::location::{Location, Transport};
+use super::location::Location;
+use super::url::Transport;
 
 /// Where a system keeps the keys of hosts that all its users know.
 const SYSTEM_KNOWN_HOSTS: &str = "/etc/ssh/ssh_known_hosts";

@@ -4,34 +4,8 @@ use std::path::{Path, PathBuf};
 
 use engine_ports::{ActionError, StepSettings};
 
-/// How a repository is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Https,
-    Ssh,
-    File,
-    /// Only where the operator's mirror map leads there.
-    Http,
-    /// Only where the operator's mirror map leads there.
-    Git,
-}
-
-impl Transport {
-    /// The name that Git's list of allowed protocols has for it.
-    pub(crate) const fn protocol(self) -> &'static str {
-        match self {
-            Self::Https => "https",
-            Self::Ssh => "ssh",
-            Self::File => "file",
-            Self::Http => "http",
-            Self::Git => "git",
-        }
-    }
-
-    const fn is_for_tenants(self) -> bool {
-        matches!(self, Self::Https | Self::Ssh | Self::File)
-    }
-}
+use super::host::Host;
+use super::url::{Parsed, Transport, parse, without_userinfo};
 
 /// A repository that may be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +13,17 @@ pub(crate) struct Location {
     /// What Git is given; holds no credential.
     pub(crate) url: String,
     pub(crate) transport: Transport,
+    /// Whether the operator chose the host: a mirror, or a folder below a root.
+    pub(crate) vouched: bool,
+    /// The name to look up before Git does, since a tenant wrote it.
+    pub(crate) lookup: Option<Endpoint>,
+}
+
+/// A host's name and a port of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) name: String,
+    pub(crate) port: u16,
 }
 
 const HELP: &str =
@@ -51,78 +36,50 @@ pub fn check_url(url: &str, settings: &StepSettings) -> Result<(), ActionError> 
 
 /// Reads a tenant's URL, applies the operator's mirrors, and checks it.
 pub(crate) fn locate(url: &str, settings: &StepSettings) -> Result<Location, ActionError> {
-    let refuse = |why: &str| {
-        let shown: String = without_userinfo(url).chars().take(200).flat_map(char::escape_debug).collect();
-        ActionError::permanent(format!("the repository URL `{shown}` {why}")).help(HELP)
-    };
-    let transport = transport_of(url).map_err(refuse)?;
-    if !transport.is_for_tenants() {
+    let shown: String = without_userinfo(url).chars().take(200).flat_map(char::escape_debug).collect();
+    let refuse = |why: &str| ActionError::permanent(format!("the repository URL `{shown}` {why}")).help(HELP);
+    if !parse(url).map_err(refuse)?.transport.is_for_tenants() {
         return Err(refuse("has a protocol that is not allowed"));
     }
-    let mirrored = mirrored(url, settings);
-    let url = mirrored.as_deref().unwrap_or(url);
-    let transport = transport_of(url).map_err(refuse)?;
-    if transport != Transport::File {
-        return Ok(Location { url: url.to_owned(), transport });
+    let (url, vouched) = mirrored(url, settings).unwrap_or_else(|| (url.to_owned(), false));
+    let Parsed { transport, host } = parse(&url).map_err(refuse)?;
+    let Some((host, port)) = host else {
+        let path =
+            below_roots(url.strip_prefix("file://").unwrap_or(&url), &settings.git_roots).map_err(refuse)?;
+        return Ok(Location { url: file_url(&path), transport, vouched: true, lookup: None });
+    };
+    if vouched || host.is_listed(&settings.git_local_hosts) {
+        return Ok(Location { url, transport, vouched, lookup: None });
     }
-    let path =
-        below_roots(url.strip_prefix("file://").unwrap_or(url), &settings.git_roots).map_err(refuse)?;
-    Ok(Location { url: file_url(&path), transport })
+    if let Some(why) = host.forbidden() {
+        return Err(out_of_reach(&format!("the repository URL `{shown}` leads to {why}")));
+    }
+    let lookup = match host {
+        Host::Name(name) => Some(Endpoint { name, port: port.unwrap_or(transport.port()) }),
+        Host::Address(_) => None,
+    };
+    Ok(Location { url, transport, vouched, lookup })
 }
 
-/// The URL with the longest prefix of the mirror map replaced.
-fn mirrored(url: &str, settings: &StepSettings) -> Option<String> {
+/// A host that only the operator can allow.
+pub(super) fn out_of_reach(what: &str) -> ActionError {
+    ActionError::permanent(format!("{what}; a workflow does not reach that")).help(
+        "name the host by an address that others reach it by; if it is meant, the operator lists it in \
+         `steps.git_local_hosts`",
+    )
+}
+
+/// The URL with the longest prefix of the mirror map replaced, and whether the map names its whole host.
+fn mirrored(url: &str, settings: &StepSettings) -> Option<(String, bool)> {
     let matching =
         settings.mirrors.git.iter().filter_map(|(from, to)| Some((url.strip_prefix(from.as_str())?, to)));
-    matching.min_by_key(|(rest, _)| rest.len()).map(|(rest, to)| format!("{to}{rest}"))
-}
-
-fn transport_of(url: &str) -> Result<Transport, &'static str> {
-    if url.len() > 2048 || url.bytes().any(|byte| byte.is_ascii_control()) {
-        return Err("is too long or holds control characters");
-    }
-    if url.starts_with('/') {
-        return Ok(Transport::File);
-    }
-    if url.contains(' ') {
-        return Err("holds spaces");
-    }
-    let Some((scheme, rest)) = url.split_once("://") else {
-        // `user@host:path`, as scp writes it.
-        return match url.split_once(':') {
-            Some((host, path)) if !path.is_empty() && !path.starts_with(':') => {
-                check_host(host).map(|()| Transport::Ssh)
-            }
-            _ => Err("is not a repository's URL"),
-        };
+    let (rest, to) = matching.min_by_key(|(rest, _)| rest.len())?;
+    // A prefix that ends within the host leaves the tenant to write the rest of it.
+    let whole = match to.split_once("://") {
+        Some((_, place)) => place.contains('/') || rest.starts_with('/'),
+        None => to.contains(':') || to.starts_with('/'),
     };
-    let authority = rest.split('/').next().unwrap_or_default();
-    match scheme {
-        "file" if rest.starts_with('/') => Ok(Transport::File),
-        "file" => Err("names a host; a file URL has three slashes"),
-        "https" | "http" | "git" if authority.contains('@') => {
-            Err("holds credentials; put them into a secret and give it as `credentials`")
-        }
-        "https" => check_host(authority).map(|()| Transport::Https),
-        "http" => check_host(authority).map(|()| Transport::Http),
-        "git" => check_host(authority).map(|()| Transport::Git),
-        "ssh" => check_host(authority).map(|()| Transport::Ssh),
-        _ => Err("has a protocol that is not allowed"),
-    }
-}
-
-/// A host, with user and port perhaps, that no program could take for an option.
-fn check_host(authority: &str) -> Result<(), &'static str> {
-    let (user, host) = authority.split_once('@').unwrap_or(("git", authority));
-    if user.contains(':') {
-        return Err("holds a password; put it into a secret and give it as `credentials`");
-    }
-    let plain = |text: &str| {
-        !text.is_empty()
-            && !text.starts_with('-')
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-:[]".contains(&byte))
-    };
-    if plain(user) && plain(host) { Ok(()) } else { Err("has no proper host") }
+    Some((format!("{to}{rest}"), whole))
 }
 
 /// The real place of a local repository, which must lie below a configured root.
@@ -150,18 +107,6 @@ fn file_url(path: &Path) -> String {
     format!("file://{}", encoded.collect::<String>())
 }
 
-/// For messages: a password that somebody wrote into a URL is not repeated.
-fn without_userinfo(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find('/').unwrap_or(rest.len());
-            let host = rest[..end].rfind('@').map_or(0, |at| at + 1);
-            format!("{scheme}://{}", &rest[host..])
-        }
-        None => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,7 +117,9 @@ mod tests {
 
     #[test]
     fn only_https_ssh_and_files_below_a_root_are_reached() {
-        for url in ["https://host/a/b.git", "ssh://git@host:2222/a", "git@host:a/b.git"] {
+        for url in
+            ["https://host/a/b.git", "ssh://git@host:2222/a", "git@host:a/b.git", "https://[fd12::1]:8443/a"]
+        {
             assert!(locate(url, &settings()).is_ok(), "{url}");
         }
         for url in [
@@ -193,9 +140,55 @@ mod tests {
             "file:///etc",
             "/etc",
             "ftp://host/a",
+            "https://host:port/a",
+            "https://::1/a",
+            "[fd12::1]:a",
+            "git@[fd12::1]:a",
+            "https://host?@other/a",
+            "https://host\\@other/a",
         ] {
             assert!(locate(url, &settings()).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn the_worker_itself_and_metadata_are_reached_only_where_the_operator_lists_them() {
+        for (url, listed) in [
+            ("https://127.0.0.1:8443/a", "127.0.0.1"),
+            ("https://localhost/a", "localhost"),
+            ("https://169.254.169.254/latest", "169.254.169.254"),
+            ("ssh://git@[::1]:2222/a", "::1"),
+            ("git@127.0.0.1:a", "127.0.0.1"),
+        ] {
+            let error = locate(url, &settings()).unwrap_err();
+            assert!(error.message.contains("leads to"), "{error}");
+            assert!(error.help.unwrap().contains("steps.git_local_hosts"), "{url}");
+            let settings = StepSettings { git_local_hosts: vec![listed.to_owned()], ..settings() };
+            let location = locate(url, &settings).unwrap();
+            assert_eq!((location.vouched, location.lookup), (false, None), "{url}");
+        }
+        let endpoint = |name: &str, port| Some(Endpoint { name: name.to_owned(), port });
+        assert_eq!(
+            locate("https://Git.Example/a", &settings()).unwrap().lookup,
+            endpoint("git.example", 443)
+        );
+        assert_eq!(locate("git@host:a", &settings()).unwrap().lookup, endpoint("host", 22));
+        assert_eq!(locate("ssh://host:2222/a", &settings()).unwrap().lookup, endpoint("host", 2222));
+    }
+
+    #[test]
+    fn a_mirror_vouches_for_the_host_that_it_names_whole() {
+        let mut settings = settings();
+        let mut to = |from: &str, to: &str| {
+            settings.mirrors.git = [(from.to_owned(), to.to_owned())].into();
+            locate("https://code.example/x", &settings).map(|location| location.vouched)
+        };
+        assert_eq!(to("https://code.example/", "http://127.0.0.1:3000/").ok(), Some(true));
+        assert_eq!(to("https://code.example", "http://127.0.0.1:3000").ok(), Some(true));
+        assert_eq!(to("https://code.", "http://mirror.").ok(), Some(false));
+        settings.mirrors.git = [("https://code.example".to_owned(), "http://127.0.0.1".to_owned())].into();
+        assert!(locate("https://code.example.evil.example/x", &settings).is_ok_and(|it| !it.vouched));
+        assert!(locate("https://code.example:1/x", &settings).is_err());
     }
 
     #[test]

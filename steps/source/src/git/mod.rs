@@ -2,9 +2,12 @@
 
 mod classify;
 mod credentials;
+mod host;
 mod location;
+mod lookup;
 mod program;
 mod reference;
+mod url;
 
 pub use location::check_url;
 pub(crate) use program::{Git, Want};

@@ -11,8 +11,10 @@ use vocab::ErrorClass;
 
 use super::classify::{classify, refuses_ids};
 use super::credentials::{credentials, known_hosts};
-use super::location::{Location, Transport, locate};
+use super::location::{Location, locate};
+use super::lookup::configuration;
 use super::reference::{patterns, pick};
+use super::url::Transport;
 
 /// The only configuration that Git reads. `safe.directory` is for repositories of other users below the roots;
 /// the rest keeps Git from running or asking anything.
@@ -76,7 +78,8 @@ impl<'a> Git<'a> {
     ) -> Result<Self, ActionError> {
         let location = locate(url, settings)?;
         let config = scratch.join("gitconfig");
-        std::fs::write(&config, CONFIG).map_err(io_failed("write", &config))?;
+        let way = configuration(&location, settings).await?;
+        std::fs::write(&config, format!("{CONFIG}{way}")).map_err(io_failed("write", &config))?;
         let mut env = environment(settings, scratch).await?;
         env.extend(credentials(secret, &location, settings, scratch, tools.log)?);
         let mut set = |name: &str, value: OsString| env.insert(name.to_owned(), value);
@@ -205,6 +208,9 @@ impl<'a> Git<'a> {
                  `steps.git_known_hosts`",
                 self.known_hosts.display()
             )),
+            _ if said.contains("The requested URL returned error: 30") => error.help(
+                "redirects are not followed: give the URL that the host sends you to; often it ends in `.git`",
+            ),
             (ErrorClass::Auth, Transport::Ssh) => {
                 error.help("give a private key that the host knows as `credentials`")
             }

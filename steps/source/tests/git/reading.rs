@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine_ports::StepSettings;
 use steps_kit::harness::DirectTools;
-use steps_source::reading::{Bounds, RepositoryReader, Source};
+use steps_source::reading::{Bounds, Content, RepositoryReader, Source};
 use tokio_util::sync::CancellationToken;
 
 use crate::fixture::Repository;
@@ -40,7 +40,7 @@ async fn workflows_are_read_at_their_commit_and_links_are_not_git() {
             reader.read_files(&source, commit, ".image-factory", &[".yaml", ".yml"], &cancel).await.unwrap();
         let names: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(names, [".image-factory/build.yaml", ".image-factory/test.yml"]);
-        assert_eq!(files[0].bytes, wanted.as_bytes());
+        assert_eq!(files[0].content, Content::Bytes(wanted.into()));
     }
     let none = reader.read_files(&source, &first, "no-such-folder", &[".yaml"], &cancel).await.unwrap();
     assert_eq!(none, []);
@@ -68,21 +68,28 @@ async fn changed_paths_are_told_or_everything_counts_git() {
 }
 
 #[tokio::test]
-async fn too_many_and_too_large_files_are_refused_by_name_git() {
-    let Some(repository) = Repository::new("too_many_and_too_large_files_are_refused_by_name_git") else {
+async fn too_many_files_are_refused_git() {
+    let Some(repository) = Repository::new("too_many_files_are_refused_git") else { return };
+    let (source, cancel) = (source(&repository), CancellationToken::new());
+    let reader = reader(&repository, Bounds { files: 1, ..Bounds::default() });
+    let commit = repository.head();
+    let read = reader.read_files(&source, &commit, ".image-factory", &[".yaml", ".yml"], &cancel);
+    let error = read.await.unwrap_err();
+    assert!(error.message.contains("more than 1 files"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_comes_with_its_size_alone_git() {
+    let Some(repository) = Repository::new("a_file_that_is_too_large_comes_with_its_size_alone_git") else {
         return;
     };
+    repository.write(".image-factory/test.yml", &"x".repeat(101));
+    let commit = repository.commit("large");
     let (source, cancel) = (source(&repository), CancellationToken::new());
-    for (bounds, words) in [
-        (Bounds { files: 1, ..Bounds::default() }, "more than 1 files"),
-        (Bounds { file_bytes: 10, ..Bounds::default() }, ".image-factory/build.yaml"),
-    ] {
-        let reader = reader(&repository, bounds);
-        let commit = repository.head();
-        let read = reader.read_files(&source, &commit, ".image-factory", &[".yaml", ".yml"], &cancel);
-        let error = read.await.unwrap_err();
-        assert!(error.message.contains(words), "{error}");
-    }
+    let reader = reader(&repository, Bounds { file_bytes: 100, ..Bounds::default() });
+    let read = reader.read_files(&source, &commit, ".image-factory", &[".yaml", ".yml"], &cancel);
+    let files: Vec<_> = read.await.unwrap().into_iter().map(|file| file.content).collect();
+    assert_eq!(files, [Content::Bytes(b"kind: Workflow\n".into()), Content::TooLarge(101)]);
 }
 
 #[tokio::test]

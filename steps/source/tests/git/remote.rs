@@ -5,31 +5,18 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use steps_kit::harness::Harness;
 use steps_kit::outputs;
 use vocab::{ErrorClass, Inputs, Value};
 
 use crate::fixture::{Repository, fetch, files};
+use crate::watched::{Server, watch_arguments};
 
 const TOKEN: &str = "s3cr3t-t0ken-that-nobody-may-see";
-
-/// A server that leads a process group and ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The whole group: Git's daemon is a child of `git`.
-        let group = i32::try_from(self.0.id()).unwrap();
-        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-        let _ = self.0.wait();
-    }
-}
 
 /// An https server for the repository, its URL, and a world that trusts it and knows the token.
 fn https(repository: &Repository, test: &str) -> Option<(Server, String, Harness)> {
@@ -63,6 +50,7 @@ fn https(repository: &Repository, test: &str) -> Option<(Server, String, Harness
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut port).unwrap();
     let mut harness = Harness::new();
     harness.settings.ca_bundle = Some(certificate);
+    harness.settings.git_local_hosts = vec!["127.0.0.1".to_owned()];
     harness.secrets.add("token", TOKEN);
     harness.secrets.add("wrong", "another-token");
     Some((Server(server), format!("https://127.0.0.1:{}", port.trim()), harness))
@@ -76,30 +64,13 @@ fn with(url: &str, secret: &str) -> Inputs {
     inputs
 }
 
-/// Every argument list on this machine that holds `needle`, looked at until told to stop.
-fn watch_arguments(needle: &'static str, stop: Arc<AtomicBool>) -> std::thread::JoinHandle<BTreeSet<String>> {
-    std::thread::spawn(move || {
-        let mut found = BTreeSet::new();
-        while !stop.load(Ordering::SeqCst) {
-            for process in fs::read_dir("/proc").unwrap().flatten() {
-                let arguments = fs::read(process.path().join("cmdline")).unwrap_or_default();
-                let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
-                if arguments.contains(needle) {
-                    found.insert(arguments);
-                }
-            }
-        }
-        found
-    })
-}
-
 #[tokio::test]
 async fn a_token_opens_an_https_repository_and_is_seen_nowhere_git() {
     let test = "a_token_opens_an_https_repository_and_is_seen_nowhere_git";
     let Some(repository) = Repository::new(test) else { return };
     let Some((_server, host, harness)) = https(&repository, test) else { return };
     let stop = Arc::new(AtomicBool::new(false));
-    let watch = watch_arguments(TOKEN, Arc::clone(&stop));
+    let watch = watch_arguments(TOKEN.to_owned(), Arc::clone(&stop));
     let action = crate::fixture::action();
     let ctx = harness.context(&*action);
     let mut inputs = with(&format!("{host}/repo/.git"), "token");
@@ -143,14 +114,33 @@ async fn what_a_server_refuses_has_the_class_that_decides_about_a_retry_git() {
         assert_eq!(error.class, class, "{error}");
         assert!(!format!("{error:?}").contains(TOKEN), "{error}");
     }
-    // With a credential at stake nothing is followed.
-    assert!(fetch(&harness, with(&format!("{host}/moved/repo/.git"), "token")).await.is_err());
+    // Where a redirect leads, nobody has looked.
+    for secret in ["token", ""] {
+        let moved = fetch(&harness, with(&format!("{host}/moved/repo/.git"), secret)).await.unwrap_err();
+        assert!(moved.help.as_ref().unwrap().contains("redirects are not followed"), "{moved:?}");
+        assert_eq!(moved.class, ErrorClass::Permanent);
+    }
     drop(server);
     let gone = fetch(&harness, with(&format!("{host}/repo/.git"), "token")).await.unwrap_err();
     assert_eq!(gone.class, ErrorClass::Transient, "{gone}");
     harness.settings.ca_bundle = None;
     harness.cancel.cancel();
     assert!(fetch(&harness, with(&format!("{host}/repo/.git"), "token")).await.is_err());
+}
+
+#[tokio::test]
+async fn the_worker_itself_is_asked_only_where_the_operator_lists_it_git() {
+    let test = "the_worker_itself_is_asked_only_where_the_operator_lists_it_git";
+    let Some(repository) = Repository::new(test) else { return };
+    let Some((_server, host, mut harness)) = https(&repository, test) else { return };
+    fetch(&harness, with(&format!("{host}/repo/.git"), "token")).await.unwrap();
+    harness.settings.git_local_hosts.clear();
+    for url in [format!("{host}/repo/.git"), format!("{host}/repo/.git").replace("127.0.0.1", "localhost")] {
+        let error = fetch(&harness, with(&url, "token")).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Permanent, "{error}");
+        assert!(error.message.contains("loopback") && error.message.contains(&url), "{error}");
+        assert!(error.help.unwrap().contains("steps.git_local_hosts"));
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{
-    Begin, CachedFrom, Command, EffectId, EffectPhase, Event, Failure, JournalRefusal, Origin, Report,
-    RunCreated, RunLimits, RunPhase, RunState, Transition, next_effect, next_run, next_step,
+    Begin, CachedFrom, Command, DecisionRefused, EffectId, EffectPhase, Event, Failure, JournalRefusal,
+    Origin, Report, RunCreated, RunLimits, RunPhase, RunState, Transition, next_effect, next_run, next_step,
 };
 use serde_json::{Value as Json, json};
 use vocab::{
@@ -16,6 +16,7 @@ use vocab::{
 
 use super::draw::Draw;
 use super::faults::{Crash, Interference};
+use super::person::{Verdict, decided};
 use super::world::{Behaviour, Making, Undoing, World, tells};
 
 struct Died;
@@ -160,8 +161,9 @@ impl Driver {
 
     fn go_on(&mut self) -> Result<(), Died> {
         for _ in 0..100_000 {
-            if let Some(event) = self.interfere() {
-                self.commit(vec![event])?;
+            let events = self.interfere();
+            if !events.is_empty() {
+                self.commit(events)?;
                 continue;
             }
             let busy = self.state.running().count();
@@ -206,7 +208,7 @@ impl Driver {
         panic!("seed {}: the run does not end", self.seed)
     }
 
-    fn interfere(&mut self) -> Option<Event> {
+    fn interfere(&mut self) -> Vec<Event> {
         let cancelled = self.log.iter().any(|(_, kind, ..)| *kind == "cancel_requested");
         let started = |step: &str| {
             let path = self.plan.path(self.plan.position(step).unwrap());
@@ -220,19 +222,59 @@ impl Driver {
                 self.state.phase() == RunPhase::Body && self.state.effects().any(|view| uncertain(&view.id))
             }
             Interference::Finalizing => self.state.phase() == RunPhase::Finalizing,
+            Interference::WhenAwaiting => self.state.awaiting().next().is_some(),
+            Interference::HoldingThenCancel(_) => self.held(),
             _ => false,
         };
         if due && !cancelled {
-            return Some(cancel());
+            return vec![cancel()];
+        }
+        let hold = match &self.interference {
+            Interference::Holding(step) | Interference::HoldingThenCancel(step) => {
+                self.state.phase() == RunPhase::Body && started(step)
+            }
+            Interference::HoldingFinally => self.state.phase() == RunPhase::Finalizing,
+            _ => false,
+        };
+        if hold && !self.log.iter().any(|(_, kind, ..)| *kind == "run_paused") {
+            return vec![self.state.pause(decided()).unwrap()];
+        }
+        if self.held() && self.tasks.is_empty() {
+            return vec![self.state.resume(decided()).unwrap()];
+        }
+        if let Some(path) = self.state.awaiting().next().filter(|_| !self.held()) {
+            return vec![self.verdict(&path).event(&self.state, &path)];
         }
         // A person repairs what kept effects stuck, and asks to try again.
         let repairs = Draw::new(self.seed, "repairs").chance(50);
         if self.state.phase() == RunPhase::Ended && repairs {
-            let stuck = self.state.effects().find(|view| view.state == EffectState::Stuck)?.id;
-            self.world.repaired = true;
-            return Some(Event::UndoRequested { effect: stuck, by: "somebody".into() });
+            let stuck = self.state.effects().filter(|view| view.state == EffectState::Stuck);
+            let asked: Vec<_> =
+                stuck.map(|view| Event::UndoRequested { effect: view.id, by: "somebody".into() }).collect();
+            self.world.repaired |= !asked.is_empty();
+            return asked;
         }
-        None
+        Vec::new()
+    }
+
+    /// Whether somebody holds the run.
+    fn held(&self) -> bool {
+        self.state.resume(decided()).is_ok()
+    }
+
+    /// What somebody says about the paused step.
+    fn verdict(&self, path: &StepPath) -> Verdict {
+        let retried = self.log.iter().filter(|(_, kind, _, payload)| {
+            *kind == "step_retried" && payload["path"] == json!(path.to_string())
+        });
+        let verdict = Verdict::of(self.seed, &path.to_string(), retried.count());
+        match self.state.retry_paused(path, decided()) {
+            Ok(_) => verdict,
+            Err(error) => {
+                assert_eq!(error, DecisionRefused::NeverStarted(path.clone()));
+                verdict.without_retry()
+            }
+        }
     }
 
     /// Applies the events and all that follows, writes them, and only then lets the outside see anything.
@@ -474,9 +516,18 @@ impl Driver {
         }
     }
 
-    /// How each step ended.
+    /// How each step ended, as far as it does not depend on which instance failed first.
     pub(crate) fn ends(&self) -> Vec<(String, StepStatus)> {
-        self.state.steps().map(|view| (view.path.to_string(), view.status)).collect()
+        let ends = self.state.steps().filter_map(|view| {
+            let step = self.plan.step(view.position);
+            let whole = view.path.segments()[0].instance.is_none();
+            let status = match view.status {
+                StepStatus::TimedOut if step.fail_fast => StepStatus::Failed,
+                other => other,
+            };
+            (whole || !step.fail_fast).then(|| (view.path.to_string(), status))
+        });
+        ends.collect()
     }
 }
 

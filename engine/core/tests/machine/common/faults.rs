@@ -18,6 +18,14 @@ pub(crate) enum Interference {
     Unwinding,
     /// Cancels while `finally` runs.
     Finalizing,
+    /// Holds the run when the first attempt of this step starts, and lets it go on once nothing is under way.
+    Holding(String),
+    /// The same, and cancels it while it is held.
+    HoldingThenCancel(String),
+    /// Holds the run while `finally` runs.
+    HoldingFinally,
+    /// Cancels while a step waits for a person.
+    WhenAwaiting,
     /// Cancels while nobody knows about an effect, and another one has to be settled before it.
     WhenUncertain,
 }
@@ -34,6 +42,10 @@ impl Interference {
             18..28 => Self::DeadlineIn(step),
             28..34 => Self::Unwinding,
             34..44 => Self::Finalizing,
+            44..48 => Self::Holding(step),
+            48..50 => Self::HoldingThenCancel(step),
+            50..53 => Self::HoldingFinally,
+            53..56 => Self::WhenAwaiting,
             _ => Self::Never,
         }
     }

@@ -5,5 +5,6 @@ pub(crate) mod driver;
 pub(crate) mod faults;
 pub(crate) mod hand;
 pub(crate) mod oracle;
+pub(crate) mod person;
 pub(crate) mod plans;
 pub(crate) mod world;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use engine_core::plan::{Plan, PlanStep};
-use lang::{Expr, ExprKind, StatusFunction, Template};
+use lang::{Expr, ExprKind, OnFailure, StatusFunction, Template};
 use vocab::{ErrorClass, RunStatus, StepStatus};
 
+use super::person::Verdict;
 use super::world::Behaviour;
 
 /// What a step came to.
@@ -16,6 +17,8 @@ struct End {
     failed_above: bool,
     /// The instances, where it was expanded.
     instances: Option<Vec<StepStatus>>,
+    /// How many items each of its outputs has, where they are lists of what instances gave.
+    width: Option<usize>,
 }
 
 /// How the run and each of its steps end.
@@ -37,7 +40,8 @@ pub(crate) fn expect(seed: u64, plan: &Plan) -> (RunStatus, Vec<(String, StepSta
     for (_, step) in plan.steps() {
         let end = &ends[&step.name];
         listed.push((step.name.clone(), end.status));
-        for (number, instance) in end.instances.iter().flatten().enumerate() {
+        let shown = end.instances.iter().flatten().filter(|_| !step.fail_fast);
+        for (number, instance) in shown.enumerate() {
             listed.push((format!("{}[{number}]", step.name), *instance));
         }
     }
@@ -54,7 +58,18 @@ fn end_of(seed: u64, step: &PlanStep, ends: &BTreeMap<String, End>, run: Option<
         let failed = matches!(status, StepStatus::Failed | StepStatus::TimedOut);
         let satisfies =
             matches!(status, StepStatus::Succeeded | StepStatus::Skipped) || (failed && step.allow_failure);
-        End { status, satisfies, failed_above, instances: None }
+        End { status, satisfies, failed_above, instances: None, width: None }
+    };
+    // What cannot be evaluated: a person may be asked, but not for another try.
+    let unreadable = || {
+        if step.on_failure != OnFailure::Pause || step.allow_failure {
+            return end(StepStatus::Failed);
+        }
+        match Verdict::of(seed, &step.name, 0).without_retry() {
+            Verdict::Skip => end(StepStatus::Skipped),
+            Verdict::Bypass => End { width: step.expands().then_some(2), ..end(StepStatus::Succeeded) },
+            Verdict::GiveUp | Verdict::Retry => end(StepStatus::Failed),
+        }
     };
     if !step.replaces_gate {
         if needs.iter().any(|need| !need.satisfies) {
@@ -67,24 +82,27 @@ fn end_of(seed: u64, step: &PlanStep, ends: &BTreeMap<String, End>, run: Option<
     match step.condition.as_ref().map(|condition| holds(condition, step, ends, failed_above, run)) {
         None | Some(Some(true)) => {}
         Some(Some(false)) => return end(StepStatus::Skipped),
-        Some(None) => return end(StepStatus::Failed),
+        Some(None) => return unreadable(),
     }
-    let Some(list) = &step.for_each else {
-        return end(instance(seed, step, &step.name));
+    let count = match (&step.matrix, &step.for_each) {
+        (Some(_), _) => Some(3),
+        (None, Some(list)) => items(list, step, ends),
+        (None, None) => return end(instance(seed, step, &step.name)),
     };
-    let Some(count) = items(list, step, ends) else { return end(StepStatus::Failed) };
+    let Some(count) = count else { return unreadable() };
     let instances: Vec<_> =
         (0..count).map(|number| instance(seed, step, &format!("{}[{number}]", step.name))).collect();
-    let bad = |wanted| !step.allow_failure && instances.contains(&wanted);
-    let status = if bad(StepStatus::Failed) {
+    let bad = |wanted| instances.contains(&wanted);
+    let status = if bad(StepStatus::Failed) || (step.fail_fast && bad(StepStatus::TimedOut)) {
         StepStatus::Failed
     } else if bad(StepStatus::TimedOut) {
         StepStatus::TimedOut
     } else {
         StepStatus::Succeeded
     };
-    let satisfies = status == StepStatus::Succeeded;
-    End { status, satisfies, failed_above, instances: Some(instances) }
+    let satisfies = status == StepStatus::Succeeded || step.allow_failure;
+    let width = Some(instances.len());
+    End { status, satisfies, failed_above, instances: Some(instances), width }
 }
 
 /// The conditions that drawn plans have. `None` when it cannot be evaluated.
@@ -113,8 +131,8 @@ fn items(list: &Template, step: &PlanStep, ends: &BTreeMap<String, End>) -> Opti
         Template::Expr(expr) => {
             let of_items = format!("{:?}", expr.kind).contains("\"items\"");
             let need = &ends[&step.needs[0]];
-            match (&need.instances, need.status) {
-                (Some(instances), StepStatus::Succeeded) => Some(instances.len()),
+            match (need.width, need.status) {
+                (Some(width), StepStatus::Succeeded) => Some(width),
                 (None, StepStatus::Succeeded) if of_items => Some(2),
                 _ => None,
             }
@@ -126,11 +144,22 @@ fn items(list: &Template, step: &PlanStep, ends: &BTreeMap<String, End>) -> Opti
 fn instance(seed: u64, step: &PlanStep, path: &str) -> StepStatus {
     let behaviour = Behaviour::of(seed, path);
     let retried = matches!(behaviour.class, ErrorClass::Transient | ErrorClass::Unknown);
-    let overcome = behaviour.failures == 0 || (retried && behaviour.failures < step.retry.attempts);
-    match (overcome, behaviour.times_out, behaviour.breaks_promise) {
-        (true, _, false) => StepStatus::Succeeded,
-        (true, _, true) => StepStatus::Failed,
-        (false, true, _) => StepStatus::TimedOut,
-        (false, false, _) => StepStatus::Failed,
+    let attempts = if retried { step.retry.attempts } else { 1 };
+    let asks = step.on_failure == OnFailure::Pause && !step.allow_failure;
+    let mut failures = behaviour.failures;
+    for nth in 0.. {
+        let end = match (failures < attempts, behaviour.times_out, behaviour.breaks_promise) {
+            (true, _, false) => return StepStatus::Succeeded,
+            (true, _, true) | (false, false, _) => StepStatus::Failed,
+            (false, true, _) => StepStatus::TimedOut,
+        };
+        match Verdict::of(seed, path, nth) {
+            _ if !asks => return end,
+            Verdict::Retry => failures = failures.saturating_sub(attempts),
+            Verdict::Skip => return StepStatus::Skipped,
+            Verdict::Bypass => return StepStatus::Succeeded,
+            Verdict::GiveUp => return end,
+        }
     }
+    unreachable!("nobody tries for ever")
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use engine_core::plan::{Plan, PlanAction, PlanPort, PlanSpec, PlanStep};
-use lang::{Backoff, BinaryOp, Expr, ExprKind, Reference, Retry, Span, StatusFunction, Template};
+use engine_core::plan::{Matrix, Plan, PlanAction, PlanPort, PlanSpec, PlanStep};
+use lang::{Backoff, BinaryOp, Expr, ExprKind, OnFailure, Reference, Retry, Span, StatusFunction, Template};
 use vocab::{ActionRef, Caching, ErrorClass, Isolation, IsolationRule, Type, Value};
 
 use super::draw::Draw;
@@ -117,6 +117,19 @@ pub(crate) fn without_compensation(plan: Plan) -> Plan {
     Plan::new(spec).unwrap()
 }
 
+/// Three combinations: one of four is excluded.
+fn matrix() -> Matrix {
+    let list = |items: [&str; 2]| Template::Literal(Value::List(items.map(Value::from).to_vec()));
+    let pattern = |pairs: [(&str, &str); 2]| {
+        pairs.map(|(name, value)| (name.to_owned(), Template::Literal(value.into()))).into()
+    };
+    Matrix {
+        axes: [("os".to_owned(), list(["a", "b"])), ("arch".to_owned(), list(["x", "y"]))].into(),
+        include: vec![pattern([("os", "a"), ("more", "m")])],
+        exclude: vec![pattern([("os", "b"), ("arch", "y")])],
+    }
+}
+
 fn drawn_step(draw: &mut Draw, name: &str, before: &[PlanStep], number: u64) -> PlanStep {
     let mut step = step(name, &[]);
     let wanted = draw.below(4).min(number);
@@ -141,9 +154,18 @@ fn drawn_step(draw: &mut Draw, name: &str, before: &[PlanStep], number: u64) -> 
         (3, Some(need)) => step.for_each = Some(output(need, "number")),
         _ => {}
     }
-    if step.for_each.is_some() && draw.chance(50) {
+    if step.for_each.is_none() && draw.chance(6) {
+        step.matrix = Some(matrix());
+    }
+    if step.expands() && draw.chance(50) {
         step.max_parallel = Some(1);
     }
+    step.fail_fast = step.expands() && draw.chance(40);
+    step.on_failure = match draw.below(10) {
+        0 | 1 => OnFailure::Pause,
+        2 => OnFailure::Continue,
+        _ => OnFailure::Compensate,
+    };
     step.condition = match (draw.below(14), &first) {
         (0, _) => Some(status(StatusFunction::Always)),
         (1, _) => Some(status(StatusFunction::Failure)),

@@ -1,0 +1,106 @@
+//! `POST /api/v1/runs/RUN/decisions`: what a person decided about a run or a paused step of it.
+
+use std::collections::BTreeMap;
+
+use engine_runtime::{Decided, Decision};
+use serde_json::Value as Json;
+use vocab::{ArtifactRef, Outputs, RunId, StepPath, Value};
+use warp::http::StatusCode;
+
+use super::{get, run_of};
+use crate::factory::Factory;
+use crate::filters::Caller;
+use crate::model::{DecideRun, DecisionWord};
+use crate::problem::{Problem, ProblemKind};
+use crate::reply::{self, Body};
+
+/// Characters of a reason that are kept.
+const REASON: usize = 500;
+
+pub(super) async fn decide(
+    factory: &Factory,
+    caller: &Caller,
+    run: RunId,
+    body: DecideRun,
+) -> Result<Body, Problem> {
+    let row = run_of(factory, caller, run).await?;
+    let reason: String = body.reason.chars().filter(|c| !c.is_control()).take(REASON).collect();
+    if reason.trim().is_empty() {
+        return Err(Problem::new(
+            ProblemKind::Invalid,
+            "a decision needs a `reason`: it is kept in the run's history",
+        ));
+    }
+    let step = || {
+        let text = body.step.as_deref().ok_or_else(|| {
+            Problem::new(ProblemKind::Invalid, "this decision is about a paused step: name it in `step`")
+        })?;
+        let invalid = |_| Problem::new(ProblemKind::Invalid, format!("`{text}` is not the path of a step"));
+        text.parse::<StepPath>().map_err(invalid)
+    };
+    let decision = match body.decision {
+        DecisionWord::Pause => Decision::Pause,
+        DecisionWord::Resume => Decision::Resume,
+        DecisionWord::Retry => Decision::RetryStep(step()?),
+        DecisionWord::Skip => Decision::SkipStep(step()?),
+        DecisionWord::GiveUp => Decision::GiveUpStep(step()?),
+        DecisionWord::Bypass => {
+            let known = artifacts(factory, run).await?;
+            Decision::BypassStep(step()?, outputs(body.outputs, &known)?)
+        }
+    };
+    let decided = Decided { by: caller.user.clone(), reason };
+    factory.decide(&row, decision, decided).await?;
+    Ok(reply::json(StatusCode::ACCEPTED, &get::detail(factory, caller, run).await?))
+}
+
+/// The artifacts that the run has: those that a person may name.
+async fn artifacts(factory: &Factory, run: RunId) -> Result<Vec<ArtifactRef>, Problem> {
+    let steps = factory.runs.steps(run).await?;
+    let mut found = Vec::new();
+    steps.iter().flat_map(|step| step.outputs.values()).for_each(|value| collect(value, &mut found));
+    Ok(found)
+}
+
+fn collect(value: &Value, found: &mut Vec<ArtifactRef>) {
+    match value {
+        Value::Artifact(artifact) => found.push(artifact.clone()),
+        Value::List(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Map(entries) => entries.values().for_each(|item| collect(item, found)),
+        _ => {}
+    }
+}
+
+/// Reads supplied outputs. An artifact must be one of the run's own: a digest alone would open what others have.
+fn outputs(given: BTreeMap<String, Json>, known: &[ArtifactRef]) -> Result<Outputs, Problem> {
+    let invalid = |name: &str, problem: &str| {
+        let text = format!("the output `{name}` cannot be taken: {problem}");
+        Problem::new(ProblemKind::Invalid, text)
+    };
+    let read = |(name, json): (String, Json)| {
+        let value = match serde_json::from_value::<Value>(json.clone()) {
+            Ok(value) if has_references(&value) => {
+                let mut named = Vec::new();
+                collect(&value, &mut named);
+                if let Some(strange) = named.iter().find(|artifact| !known.contains(artifact)) {
+                    let problem = format!("no step of this run made {}", strange.digest);
+                    return Err(invalid(&name, &problem));
+                }
+                value
+            }
+            _ => Value::from_plain_json(json).map_err(|error| invalid(&name, &error.to_string()))?,
+        };
+        Ok((name, value))
+    };
+    given.into_iter().map(read).collect()
+}
+
+/// Whether artifacts are in the value, and no secrets.
+fn has_references(value: &Value) -> bool {
+    match value {
+        Value::Artifact(_) => true,
+        Value::List(items) => items.iter().any(has_references),
+        Value::Map(entries) => entries.values().any(has_references),
+        _ => false,
+    }
+}

@@ -1,0 +1,11 @@
+//! What is done now and then: runs that are old are removed, what nobody holds or needs any more goes with them.
+
+mod holds;
+mod policy;
+mod prune;
+mod round;
+#[cfg(test)]
+mod world;
+
+pub(crate) use policy::Policy;
+pub(crate) use round::{Upkeep, upkeep};

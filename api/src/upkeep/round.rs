@@ -1,0 +1,78 @@
+//! The rounds: each does everything once, and a failure of one part keeps no other from its turn.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine_ports::{ProjectStore, RunStore, StoreError};
+use engine_runtime::Logs;
+use registry::Registry;
+use tokio_util::sync::CancellationToken;
+use vocab::Clock;
+
+use super::Policy;
+use super::holds::release_orphans;
+use super::prune::{Pruned, prune};
+
+/// How long what nobody needs is kept.
+const GRACE: Duration = Duration::from_secs(24 * 3600);
+/// Time between two rounds.
+const EVERY: Duration = Duration::from_secs(3600);
+
+/// What is kept up.
+pub(crate) struct Upkeep {
+    pub(crate) registry: Registry,
+    pub(crate) runs: Arc<dyn RunStore>,
+    pub(crate) projects: Arc<dyn ProjectStore>,
+    pub(crate) logs: Logs,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// What may go; nothing where there is none.
+    pub(crate) policy: Option<Policy>,
+}
+
+/// Why a part of a round ended early. The next round goes on.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UpkeepError {
+    /// A store of the engine.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The content store.
+    #[error(transparent)]
+    Content(#[from] registry::Error),
+}
+
+/// A round now, and one every hour, until `stop`.
+pub(crate) async fn upkeep(upkeep: Upkeep, stop: CancellationToken) {
+    loop {
+        upkeep.round(&stop).await;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+impl Upkeep {
+    async fn round(&self, stop: &CancellationToken) {
+        if let Some(policy) = self.policy {
+            match prune(self, policy, self.clock.now(), stop).await {
+                Ok(pruned) if pruned == Pruned::default() => {}
+                Ok(Pruned { runs, deliveries }) => {
+                    tracing::info!(runs, deliveries, "what is older than `retention.runs_days` was removed");
+                }
+                Err(error) => tracing::warn!(%error, "old runs could not be removed"),
+            }
+        }
+        match release_orphans(self.registry.content(), &*self.runs).await {
+            Ok(0) => {}
+            Ok(released) => tracing::info!(runs = released, "holds of runs that are gone were released"),
+            Err(error) => tracing::warn!(%error, "holds of runs that are gone could not be released"),
+        }
+        match self.registry.sweep(self.clock.now(), GRACE).await {
+            Ok(swept) if swept.files > 0 => {
+                tracing::info!(files = swept.files, bytes = swept.bytes, "unused content was removed");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "unused content could not be removed"),
+        }
+    }
+}

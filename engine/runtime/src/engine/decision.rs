@@ -1,0 +1,35 @@
+//! What a person may decide about a run.
+
+use engine_core::run::{Decided, DecisionRefused, Event, RunState};
+use vocab::{Outputs, StepPath};
+
+/// A decision. Who decided and why goes beside it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// Nothing new starts; what is under way goes on.
+    Pause,
+    /// The run goes on.
+    Resume,
+    /// The paused step is tried again, with all its attempts.
+    RetryStep(StepPath),
+    /// The paused step is left out; what needs it goes on.
+    SkipStep(StepPath),
+    /// These outputs stand for what the paused step would have given.
+    BypassStep(StepPath, Outputs),
+    /// The paused step failed, and what the run made is undone.
+    GiveUpStep(StepPath),
+}
+
+impl Decision {
+    /// The event that records it, where the run is as it has to be.
+    pub(crate) fn event(self, state: &RunState, decided: Decided) -> Result<Event, DecisionRefused> {
+        match self {
+            Self::Pause => state.pause(decided),
+            Self::Resume => state.resume(decided),
+            Self::RetryStep(path) => state.retry_paused(&path, decided),
+            Self::SkipStep(path) => state.skip_paused(&path, decided),
+            Self::BypassStep(path, outputs) => state.bypass_paused(&path, outputs, decided),
+            Self::GiveUpStep(path) => state.give_up_paused(&path, decided),
+        }
+    }
+}
