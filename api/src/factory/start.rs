@@ -1,13 +1,15 @@
 //! Starting, cancelling and retrying runs.
 
 use engine_ports::{Project, RunRow, RunSource, StoreError};
-use engine_runtime::{AskError, Decided, Decision, DecisionRefused, Submission, SubmitError};
+use engine_runtime::{AskError, Decided, Decision, DecisionRefused, Standing, Submission, SubmitError};
 use lang::Workflow;
+use serde::Deserialize as _;
 use serde_json::json;
 use vocab::{Inputs, RunId, TenantName};
 
 use super::Factory;
 use crate::problem::{Problem, ProblemKind};
+use crate::trigger::run_source;
 
 /// A run that somebody or something wants.
 pub(crate) struct NewStart(Submission);
@@ -96,9 +98,30 @@ impl Factory {
         self.engine.retry_undo(&row.tenant, row.id, by).await.map_err(Problem::from)
     }
 
-    /// Starts the same again, as a new run.
+    /// Starts the same again, as a new run, with what the operator lets its project do now.
     pub(crate) async fn retry(&self, row: &RunRow, by: &str) -> Result<RunId, Problem> {
-        self.engine.retry(&row.tenant, row.id, by).await.map_err(Problem::from)
+        let project = match row.project {
+            Some(id) => self.projects.by_id(id).await?.filter(|project| project.tenant == row.tenant),
+            None => None,
+        };
+        let now = standing(row, project.as_ref());
+        self.engine.retry(&row.tenant, row.id, by, now).await.map_err(Problem::from)
+    }
+}
+
+/// What holds for a run of `project` at the commit of `row`. A run without a project, or whose project is gone, has
+/// nobody who vouches for it: no trust, and no credentials.
+fn standing(row: &RunRow, project: Option<&Project>) -> Standing {
+    let source = RunSource::deserialize(&row.trigger["source"]).ok();
+    match project {
+        Some(project) => Standing {
+            source: source.map(|source| run_source(project, source.commit, source.git_ref)),
+            trust_host: project.trust_host,
+        },
+        None => Standing {
+            source: source.map(|source| RunSource { credentials: None, ..source }),
+            trust_host: false,
+        },
     }
 }
 
@@ -108,7 +131,8 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Inputs(errors) => Self::new(ProblemKind::Invalid, text)
                 .with("inputs", errors.iter().map(ToString::to_string).collect::<Vec<_>>()),
-            SubmitError::Plan(_) => Self::new(ProblemKind::Invalid, text),
+            SubmitError::Plan(_) | SubmitError::TooLarge { .. } => Self::new(ProblemKind::Invalid, text),
+            SubmitError::Untrusted(_) => Self::new(ProblemKind::Conflict, text),
             SubmitError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),
             SubmitError::Store(error) => error.into(),
         }

@@ -12,5 +12,6 @@ mod private;
 mod publish;
 mod refusals;
 mod retention;
+mod retry;
 mod tls;
 mod webhook;

@@ -114,3 +114,32 @@ async fn a_token_that_was_removed_from_the_folder_opens_nothing_after_a_restart(
         assert_eq!(asked.status(), status);
     }
 }
+
+#[tokio::test]
+async fn inputs_that_fit_no_event_start_no_run() {
+    const TAKES_TEXT: &str = "\
+apiVersion: imagefactory/v1
+kind: Workflow
+metadata:
+  name: takes-text
+on:
+  manual:
+inputs:
+  text:
+    type: string
+steps:
+  source:
+    uses: git/fetch@v1
+    with:
+      ref: ${{ inputs.text }}
+";
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    let body = json!({ "text": TAKES_TEXT, "inputs": { "text": "x".repeat(1_000_000) } });
+    let request = server.request("POST", "/api/v1/runs").bearer_auth(&server.token).json(&body);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 422);
+    let problem: Json = response.json().await.unwrap();
+    assert!(problem["detail"].as_str().unwrap().contains("`limits.event_bytes`"), "{problem}");
+    assert_eq!(server.get("/api/v1/runs").await["runs"], json!([]));
+}

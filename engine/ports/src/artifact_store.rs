@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use tokio::io::AsyncRead;
 use vocab::{ArtifactKind, ArtifactRef, Digest, RunId};
 
+use crate::MemoKey;
+
 /// A stream of bytes to read.
 pub type ByteStream = Pin<Box<dyn AsyncRead + Send>>;
 
@@ -16,16 +18,17 @@ pub type ByteStream = Pin<Box<dyn AsyncRead + Send>>;
 pub enum HoldOwner {
     /// A run, until it is pruned.
     Run(RunId),
-    /// An entry of the cache, by its key.
-    Memo(Digest),
+    /// An entry of the cache, by its whole key: entries of other tenants or scopes may have the same digest.
+    Memo(MemoKey),
 }
 
 impl fmt::Display for HoldOwner {
-    /// `run:ID` or `memo:DIGEST`: the form in rows.
+    /// `run:ID` or `memo:TENANT/DIGEST/SCOPE`: the form in rows. Neither tenant nor digest holds a `/`, so that no two
+    /// owners look the same, whatever the scope is called.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run(run) => write!(f, "run:{run}"),
-            Self::Memo(key) => write!(f, "memo:{key}"),
+            Self::Memo(MemoKey { tenant, scope, digest }) => write!(f, "memo:{tenant}/{digest}/{scope}"),
         }
     }
 }
@@ -78,4 +81,27 @@ pub trait ArtifactStore: Send + Sync {
 
     /// Gives up everything that `owner` holds.
     async fn release(&self, owner: &HoldOwner) -> Result<(), ArtifactError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn entries_of_other_tenants_and_scopes_are_other_owners() {
+        let owner = |tenant: &str, scope: &str| {
+            let key = MemoKey {
+                tenant: tenant.parse().unwrap(),
+                scope: scope.to_owned(),
+                digest: Digest::of("the same action, inputs and outside"),
+            };
+            HoldOwner::Memo(key).to_string()
+        };
+        let owners =
+            [owner("a", "protected"), owner("b", "protected"), owner("a", "main"), owner("a", "x/main")];
+        assert_eq!(BTreeSet::from(owners.clone()).len(), owners.len(), "{owners:?}");
+        assert!(owners.iter().all(|owner| owner.starts_with("memo:")));
+    }
 }

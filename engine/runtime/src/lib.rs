@@ -20,8 +20,8 @@ pub use actions::{ActionSet, DuplicateAction};
 pub use bus::InProcessBus;
 pub use dispatch::SlotsStatus;
 pub use engine::{
-    AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, StartError, Submission, SubmitError,
-    Vote,
+    AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, Standing, StartError, Submission,
+    SubmitError, Vote,
 };
 pub use engine_core::run::{Decided, DecisionRefused, WaitRefused};
 pub use logs::{

@@ -2,6 +2,7 @@
 
 mod dag;
 mod draw;
+mod host;
 mod matrix;
 mod step;
 

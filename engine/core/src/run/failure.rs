@@ -33,6 +33,11 @@ impl Failure {
         self
     }
 
+    /// A text of somebody outside, cut to a length that fits into an event.
+    pub fn cut(text: String) -> String {
+        cut(text)
+    }
+
     /// The same, cut to a length that fits into an event.
     pub(crate) fn bounded(self) -> Self {
         Self { class: self.class, message: cut(self.message), help: self.help.map(cut) }

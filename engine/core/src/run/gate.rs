@@ -6,6 +6,7 @@ use serde::Serialize;
 use vocab::{ErrorClass, Inputs, StepStatus, Value};
 
 use super::facts::Slot;
+use super::limits::check_size;
 use super::scope::View;
 use super::state::RunState;
 use super::{Event, Failure, NotReached, SkipReason};
@@ -139,16 +140,7 @@ impl RunState {
         value: &T,
         what: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        let mut size = Counter(0);
-        // Counting does not fail, and what cannot be serialized does not fit either.
-        let serializes = serde_json::to_writer(&mut size, value).is_ok();
-        let limit = self.facts.limits.event_bytes;
-        if serializes && size.0 <= limit {
-            return Ok(());
-        }
-        let message = format!("{} take {} bytes, more than {limit} (limit `event_bytes`)", what(), size.0);
-        let help = "pass large content as an artifact: a tree, a report or an image";
-        Err(Failure::new(ErrorClass::Permanent, message).help(help))
+        check_size(value, self.facts.limits.event_bytes, what)
     }
 
     /// What the run gives, once its body succeeded.
@@ -177,18 +169,4 @@ impl RunState {
 
 fn unreadable(class: ErrorClass, what: &str, step: &str, error: &EvalError) -> Failure {
     Failure::new(class, format!("{what} of step `{step}`: {error}"))
-}
-
-/// Counts bytes and keeps none.
-struct Counter(u64);
-
-impl std::io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

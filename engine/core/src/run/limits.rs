@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vocab::Limits;
+use vocab::{ErrorClass, Limits};
+
+use super::Failure;
 
 /// The part of [`Limits`] that decisions about one run depend on. Recorded in the run's first event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,11 @@ impl RunLimits {
     /// The time of one attempt when the workflow names none.
     pub const fn attempt(&self) -> Duration {
         Duration::from_millis(self.attempt_millis)
+    }
+
+    /// The bytes that `value` takes in an event, when those are more than one may have.
+    pub fn excess<T: Serialize + ?Sized>(&self, value: &T) -> Option<u64> {
+        excess(value, self.event_bytes)
     }
 
     /// All bounds, with defaults where decisions do not look: the form that expressions take.
@@ -58,5 +65,39 @@ impl From<&Limits> for RunLimits {
 impl Default for RunLimits {
     fn default() -> Self {
         Self::from(&Limits::default())
+    }
+}
+
+/// Fails when `value` does not fit into an event.
+pub(crate) fn check_size<T: Serialize + ?Sized>(
+    value: &T,
+    limit: u64,
+    what: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    let Some(bytes) = excess(value, limit) else { return Ok(()) };
+    let message = format!("{} take {bytes} bytes, more than {limit} (limit `event_bytes`)", what());
+    let help = "pass large content as an artifact: a tree, a report or an image";
+    Err(Failure::new(ErrorClass::Permanent, message).help(help))
+}
+
+/// The bytes that `value` takes, when those are more than `limit`.
+fn excess<T: Serialize + ?Sized>(value: &T, limit: u64) -> Option<u64> {
+    let mut size = Counter(0);
+    // Counting does not fail, and what cannot be serialized does not fit either.
+    let serializes = serde_json::to_writer(&mut size, value).is_ok();
+    (!serializes || size.0 > limit).then_some(size.0)
+}
+
+/// Counts bytes and keeps none.
+struct Counter(u64);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

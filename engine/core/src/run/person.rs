@@ -85,7 +85,8 @@ impl RunState {
         decided: Decided,
     ) -> Result<Event, DecisionRefused> {
         let slot = self.paused_slot(path)?;
-        self.check_outputs(slot, &outputs)
+        self.promise(slot)
+            .check(&outputs)
             .map_err(|failure| DecisionRefused::Outputs { path: path.clone(), problem: failure.message })?;
         Ok(Event::StepBypassed { path: path.clone(), outputs, decided })
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use vocab::{ActionRef, Caching, Inputs, Isolation, StepPath, WorkerId};
 
-use super::Event;
 use super::facts::Slot;
 use super::state::RunState;
+use super::{Event, Promise};
 
 /// A step instance that waits for a worker. Whoever has one grants it by applying
 /// [`start`](ReadyStep::start), in the same transaction as the lease.
@@ -24,6 +24,8 @@ pub struct ReadyStep<'a> {
     pub timeout: Duration,
     /// Whether its outputs may come from the cache: the workflow and the action allow it.
     pub cacheable: bool,
+    /// What its outputs must be.
+    pub promise: Promise,
     /// How far these inputs keep a tenant's code away from the host.
     pub isolation: Isolation,
     /// Names of the effects that the action may make.
@@ -72,6 +74,7 @@ impl RunState {
             inputs: &instance.inputs,
             timeout: Duration::from_millis(instance.timeout_millis),
             cacheable: step.cache && action.caching == Caching::Auto && action.effects.is_empty(),
+            promise: self.promise(slot),
             isolation: action.isolation.of(|name| instance.inputs.get(name).cloned()),
             effects: &action.effects,
         }

@@ -1,6 +1,6 @@
 //! How attempts and undos ended, turned into the events that say so.
 
-use vocab::{ErrorClass, Outputs, StepPath, Type};
+use vocab::{ErrorClass, Outputs, StepPath};
 
 use super::facts::{InstanceFacts, Slot};
 use super::state::RunState;
@@ -63,7 +63,7 @@ impl RunState {
             timed_out,
         };
         Ok(match report {
-            Report::Succeeded { outputs, cached } => match self.check_outputs(slot, &outputs) {
+            Report::Succeeded { outputs, cached } => match self.promise(slot).check(&outputs) {
                 Ok(()) => Event::AttemptSucceeded { path, attempt, token, outputs, cached },
                 Err(failure) => failed(failure, false),
             },
@@ -113,33 +113,5 @@ impl RunState {
         } else {
             Err(lost())
         }
-    }
-
-    /// Whether the outputs are what the step's action promises, and fit into an event; else what is wrong with them.
-    pub(crate) fn check_outputs(&self, slot: Slot, outputs: &Outputs) -> Result<(), Failure> {
-        let uses = &self.plan.step(slot.step).uses;
-        let broken = |problem: String| {
-            Failure::new(
-                ErrorClass::Permanent,
-                format!("the outputs are not what {uses} promises: {problem}"),
-            )
-        };
-        let ports = &self.plan.action(slot.step).outputs;
-        // What is supplied for a step before it expands stands for what its instances give: lists.
-        let whole = slot.instance.is_none() && self.plan.step(slot.step).expands();
-        for port in ports {
-            let ty = if whole { &Type::list(port.ty.clone()) } else { &port.ty };
-            match outputs.get(&port.name) {
-                Some(value) => {
-                    ty.check(value).map_err(|error| broken(format!("`{}`: {error}", port.name)))?;
-                }
-                None if port.required => return Err(broken(format!("`{}` is missing", port.name))),
-                None => {}
-            }
-        }
-        if let Some(name) = outputs.keys().find(|name| ports.iter().all(|port| port.name != **name)) {
-            return Err(broken(format!("it declares no `{name}`")));
-        }
-        self.check_size(outputs, || "the outputs".to_owned())
     }
 }

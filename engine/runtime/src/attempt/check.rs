@@ -1,7 +1,7 @@
-//! What holds before an action runs, and what must hold of its outputs. Pure.
+//! What holds before an action runs. Pure.
 
 use engine_core::run::Failure;
-use vocab::{ActionManifest, ErrorClass, Inputs, Outputs, Port, Value};
+use vocab::{ActionManifest, ErrorClass, Inputs, Port, Value};
 
 /// Refuses host execution without trust, and inputs that are not what the manifest says.
 pub(super) fn before(manifest: &ActionManifest, inputs: &Inputs, trust_host: bool) -> Result<(), Failure> {
@@ -23,32 +23,6 @@ pub(super) fn before(manifest: &ActionManifest, inputs: &Inputs, trust_host: boo
     for port in &manifest.inputs {
         fits(port, inputs.get(&port.name), !port.required)
             .map_err(|reason| Failure::new(ErrorClass::Permanent, format!("{action}: input {reason}")))?;
-    }
-    Ok(())
-}
-
-/// Refuses outputs that are not what the manifest promises, or do not fit into an event.
-pub(super) fn after(manifest: &ActionManifest, outputs: &Outputs, event_bytes: u64) -> Result<(), Failure> {
-    let action = &manifest.action;
-    if let Some(name) = outputs.keys().find(|name| manifest.output(name).is_none()) {
-        return Err(Failure::new(
-            ErrorClass::Permanent,
-            format!("{action} gave an output `{name}` that it does not declare"),
-        ));
-    }
-    for port in &manifest.outputs {
-        fits(port, outputs.get(&port.name), false)
-            .map_err(|reason| Failure::new(ErrorClass::Permanent, format!("{action}: output {reason}")))?;
-    }
-    let bytes = serde_json::to_vec(outputs).map_or(u64::MAX, |json| json.len() as u64);
-    if bytes > event_bytes {
-        let failure = Failure::new(
-            ErrorClass::Permanent,
-            format!(
-                "the outputs of {action} take {bytes} bytes, more than the {event_bytes} of `limits.event_bytes`"
-            ),
-        );
-        return Err(failure.help("put large results into a file: it becomes an artifact"));
     }
     Ok(())
 }
@@ -108,12 +82,5 @@ mod tests {
         ] {
             assert!(before(&manifest(), &wrong, false).is_err(), "{wrong:?}");
         }
-        for wrong in
-            [values(&[]), values(&[("count", "1".into())]), values(&[("count", 1.into()), ("x", 1.into())])]
-        {
-            assert!(after(&manifest(), &wrong, 1000).is_err(), "{wrong:?}");
-        }
-        assert_eq!(after(&manifest(), &values(&[("count", 1.into())]), 1000), Ok(()));
-        assert!(after(&manifest(), &values(&[("count", 1.into())]), 5).is_err());
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_core::run::{Failure, Report};
+use engine_core::run::{Failure, Promise, Report};
 use engine_ports::{Action, ActionError, HoldOwner, LogStream, MemoEntry, StepContext, StepLog};
 use futures::FutureExt as _;
 use tokio::sync::oneshot;
@@ -41,6 +41,8 @@ pub(crate) struct Assignment {
     pub(crate) timeout: Duration,
     /// Whether the workflow lets its outputs come from the cache.
     pub(crate) cache: bool,
+    /// What its outputs must be.
+    pub(crate) promise: Promise,
     pub(crate) meta: Arc<RunMeta>,
     pub(crate) leash: Arc<Leash>,
     pub(crate) slot: Slot,
@@ -215,7 +217,8 @@ async fn perform(
 ) -> Result<Outcome, ActionError> {
     let inputs = &assignment.inputs;
     let trigger = &assignment.meta.trigger_kind;
-    let key = match memo::ask(shared, ctx, action, inputs, assignment.cache, trigger).await? {
+    let promise = assignment.cache.then_some(&assignment.promise);
+    let key = match memo::ask(shared, ctx, action, inputs, promise, trigger).await? {
         memo::Answer::Hit(outputs, from) => {
             return Ok(Report::Succeeded { outputs, cached: Some(from) }.into());
         }
@@ -223,7 +226,7 @@ async fn perform(
         memo::Answer::Off => None,
     };
     let outputs = action.execute(ctx, inputs.clone()).await?;
-    if let Err(failure) = check::after(action.manifest(), &outputs, shared.limits.event_bytes) {
+    if let Err(failure) = assignment.promise.check(&outputs) {
         return Ok(Report::Failed(failure).into());
     }
     // Held before the event that names them commits.

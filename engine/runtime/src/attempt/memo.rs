@@ -1,13 +1,12 @@
 //! The cache of outputs: same action, same inputs, same outside, same outputs.
 
-use engine_core::run::CachedFrom;
+use engine_core::run::{CachedFrom, Promise};
 use engine_ports::{
     Action, ActionError, ArtifactError, Fingerprint, HoldOwner, LogStream, MemoEntry, MemoKey, StepContext,
 };
 use serde_json::json;
-use vocab::{ActionManifest, ActionRef, Caching, Digest, Inputs, Outputs, TenantName, Value};
+use vocab::{ActionRef, Caching, Digest, Inputs, Outputs, TenantName, Value};
 
-use super::check;
 use crate::shared::Shared;
 
 /// Who may read entries: there is one scope as long as only pushes and people start runs.
@@ -25,19 +24,19 @@ pub(super) enum Answer {
     Off,
 }
 
-/// Asks the cache. Whatever fails here costs only the hit.
+/// Asks the cache for outputs that keep the promise; not at all where there is none. Whatever fails here costs only
+/// the hit.
 pub(super) async fn ask(
     shared: &Shared,
     ctx: &StepContext,
     action: &dyn Action,
     inputs: &Inputs,
-    wanted: bool,
+    promise: Option<&Promise>,
     trigger: &str,
 ) -> Result<Answer, ActionError> {
     let manifest = action.manifest();
-    if !wanted || manifest.caching != Caching::Auto || !manifest.effects.is_empty() {
-        return Ok(Answer::Off);
-    }
+    let pure = manifest.caching == Caching::Auto && manifest.effects.is_empty();
+    let Some(promise) = promise.filter(|_| pure) else { return Ok(Answer::Off) };
     let say = |text: String| ctx.log.line(LogStream::Factory, &text);
     let outside = match action.fingerprint(ctx, inputs).await? {
         Fingerprint::Nothing => json!(null),
@@ -60,7 +59,7 @@ pub(super) async fn ask(
             return Ok(Answer::Miss(key));
         }
     };
-    match usable(shared, ctx, manifest, &entry).await {
+    match usable(shared, ctx, promise, &entry).await {
         Ok(()) => {
             say(format!(
                 "cache: hit, outputs of step `{}` of run {} from {}",
@@ -80,10 +79,11 @@ pub(super) async fn ask(
 async fn usable(
     shared: &Shared,
     ctx: &StepContext,
-    manifest: &ActionManifest,
+    promise: &Promise,
     entry: &MemoEntry,
 ) -> Result<(), String> {
-    check::after(manifest, &entry.outputs, shared.limits.event_bytes)
+    promise
+        .check(&entry.outputs)
         .map_err(|failure| format!("the kept outputs do not fit any more: {failure}"))?;
     hold(shared, &ctx.owner(), &entry.outputs)
         .await
@@ -96,7 +96,7 @@ async fn forget(shared: &Shared, key: &MemoKey) {
         tracing::warn!(key = %key.digest, %error, "a useless cache entry could not be removed");
         return;
     }
-    let owner = HoldOwner::Memo(key.digest.clone());
+    let owner = HoldOwner::Memo(key.clone());
     if let Err(error) = shared.services.artifacts.release(&owner).await {
         tracing::warn!(%owner, %error, "the artifacts of a removed cache entry are still held");
     }
@@ -117,7 +117,7 @@ pub(super) async fn keep(
     key: MemoKey,
     outputs: &Outputs,
 ) -> Option<MemoEntry> {
-    let owner = HoldOwner::Memo(key.digest.clone());
+    let owner = HoldOwner::Memo(key.clone());
     if let Err(error) = hold(shared, &owner, outputs).await {
         ctx.log.line(LogStream::Factory, &format!("cache: not kept, {error}"));
         return None;

@@ -229,7 +229,7 @@ impl Actor {
     }
 
     fn begin(&self, grant: Grant, outstanding: &mut Outstanding) {
-        let Grant { path, attempt, token, action, inputs, timeout, cache, leash, slot } = grant;
+        let Grant { path, attempt, token, action, inputs, timeout, cache, promise, leash, slot } = grant;
         outstanding.attempts.insert(token, Arc::clone(&leash));
         let local = LocalAttempt { run: self.run, path: path.clone(), token, leash: Arc::clone(&leash) };
         self.shared.local.keep(local);
@@ -238,8 +238,20 @@ impl Actor {
         }
         let (shared, run, meta) = (Arc::clone(&self.shared), self.run, Arc::clone(&self.meta));
         let at = path.clone();
-        let assignment =
-            Assignment { run, path, attempt, token, action, inputs, timeout, cache, meta, leash, slot };
+        let assignment = Assignment {
+            run,
+            path,
+            attempt,
+            token,
+            action,
+            inputs,
+            timeout,
+            cache,
+            promise,
+            meta,
+            leash,
+            slot,
+        };
         self.shared.tasks.spawn(async move {
             let work = AssertUnwindSafe(execute(Arc::clone(&shared), assignment)).catch_unwind();
             // Actions that panic are caught further in; this is about the engine's own part.

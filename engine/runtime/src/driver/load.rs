@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine_core::plan::Plan;
 use engine_core::run::{Event, IllegalTransition, RunState, UnknownEvent};
 use engine_ports::{RunRow, RunStore, StoreError};
-use vocab::RunId;
+use vocab::{RunId, Timestamp};
 
 use super::meta::RunContext;
 
@@ -16,6 +16,31 @@ const PAGE: u32 = 1000;
 pub(crate) struct Loaded {
     pub(crate) state: RunState,
     pub(crate) row: RunRow,
+}
+
+/// What a run that was read back needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// An actor, now: something runs, can start, or follows from where it is.
+    Actor,
+    /// Nothing before this time; without one, nothing until somebody asks for it.
+    Rest(Option<Timestamp>),
+}
+
+impl Loaded {
+    /// What the run needs at `now`. The state goes: whoever needs it reads it again.
+    pub(crate) fn need(mut self, now: Timestamp) -> Need {
+        let state = &mut self.state;
+        let busy = state.running().next().is_some()
+            || state.next_ready().is_some()
+            || !state.outstanding().is_empty();
+        let decision = state.decide(now);
+        if busy || !decision.events.is_empty() || !decision.commands.is_empty() {
+            Need::Actor
+        } else {
+            Need::Rest(decision.wake_at)
+        }
+    }
 }
 
 /// Why a run cannot be read back.

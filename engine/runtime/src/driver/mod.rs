@@ -7,6 +7,7 @@
 //! ```
 
 mod actor;
+mod answers;
 mod children;
 mod load;
 mod message;
@@ -18,7 +19,7 @@ mod task;
 mod turn;
 
 pub(crate) use actor::LEASE;
-pub(crate) use load::{LoadError, load};
+pub(crate) use load::{LoadError, Need, load};
 pub(crate) use message::{JournalEntry, JournalWrite, Message};
 pub(crate) use meta::{RunContext, RunMeta, origin, trigger};
 pub(crate) use runs::Runs;

@@ -90,6 +90,11 @@ impl Runs {
         true
     }
 
+    /// Remembers a run that is not in memory, and in which something is due at `until`.
+    pub(crate) fn park(&self, run: RunId, until: Timestamp) {
+        self.state().parked.insert(run, until);
+    }
+
     /// Runs in which something is due at `now`.
     pub(crate) fn due(&self, now: Timestamp) -> Vec<RunId> {
         let state = self.state();

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use vocab::EffectState;
 
 use super::actor::{Actor, Outstanding};
+use super::answers;
 use super::message::{JournalEntry, JournalWrite, Message, TooLate};
 use crate::attempt::Ended;
 use crate::dispatch::Slot;
@@ -172,15 +173,8 @@ impl Actor {
         effect: EffectId,
         presence: Result<Presence, ActionError>,
     ) -> Result<(), IllegalTransition> {
-        let event = match presence {
-            Ok(Presence::Present(handle)) => Event::EffectMade { effect, handle, token: None },
-            Ok(Presence::Absent) => Event::EffectAbsent { effect, token: None },
-            Ok(Presence::Unknown) => Event::EffectUncertain {
-                effect,
-                reason: "the outside does not tell whether it is there".to_owned(),
-            },
-            Err(error) => Event::EffectUncertain { effect, reason: error.message },
-        };
+        let Some(created) = self.state.created() else { return Ok(()) };
+        let event = answers::probed(effect, presence, &created.limits);
         self.record_unless_late(&event);
         self.decide_now()
     }
@@ -195,7 +189,7 @@ impl Actor {
         let event = match outcome {
             _ if !current => None,
             Ok(UndoOutcome::Undone) => Some(Event::EffectUndone { effect }),
-            Ok(UndoOutcome::Superseded(found)) => Some(Event::EffectSuperseded { effect, found }),
+            Ok(UndoOutcome::Superseded(found)) => Some(answers::superseded(effect, found)),
             Err(error) => {
                 let failure = Failure::new(error.class, error.message);
                 let failure = match error.help {

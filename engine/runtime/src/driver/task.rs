@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine_core::run::{Event, IllegalTransition, RunState};
 use engine_ports::{NewRun, StoreError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use vocab::RunId;
 
 use super::actor::{Actor, Broken, Outstanding};
@@ -22,8 +22,8 @@ const RELOAD_MOST: Duration = Duration::from_secs(5);
 pub(crate) enum Start {
     /// From the store.
     Load,
-    /// With what was read already.
-    Loaded(Box<Loaded>),
+    /// From the store, after a start: what ran is lost. The permit goes back once that is durable.
+    Recover(OwnedSemaphorePermit),
     /// With a run that is not in the store yet; the answer is the run that is there then.
     New(Box<NewRunParts>, oneshot::Sender<Result<RunId, StoreError>>),
 }
@@ -40,8 +40,8 @@ pub(crate) async fn run(
     let mut outstanding = Outstanding::default();
     let mut start = start;
     let mut pause = RELOAD_FIRST;
+    let mut after_start = matches!(start, Start::Recover(_));
     let left = loop {
-        let after_start = matches!(start, Start::Loaded(_));
         let begun = match start {
             Start::New(parts, answer) => match create(&shared, run, *parts, &mut outstanding).await {
                 Ok((id, actor)) => {
@@ -54,7 +54,11 @@ pub(crate) async fn run(
                     reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded))
                 }
             },
-            Start::Loaded(loaded) => Some(Actor::new(&shared, run, *loaded)),
+            Start::Recover(permit) => reload(&shared, run).await.map(|loaded| {
+                let mut actor = Actor::new(&shared, run, loaded);
+                actor.turn.answers.push(Box::new(move || drop(permit)));
+                actor
+            }),
             Start::Load => reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded)),
         };
         let Some(mut actor) = begun else { break false };
@@ -69,6 +73,7 @@ pub(crate) async fn run(
                 }
                 // What fails again and again is tried ever more slowly.
                 if actor.has_committed() {
+                    after_start = false;
                     pause = RELOAD_FIRST;
                 }
                 tokio::select! {

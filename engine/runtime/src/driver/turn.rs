@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine_core::plan::Plan;
-use engine_core::run::{Command, Event, IllegalTransition, ReadyStep, RunCreated, RunState};
+use engine_core::run::{Command, Event, IllegalTransition, Promise, ReadyStep, RunCreated, RunState};
 use engine_ports::{Commit, EventRecord, Lease, LeaseChange, MemoEntry, RunRow};
 use vocab::{ActionRef, Inputs, RunId, StepPath, Timestamp, WorkerId};
 
@@ -32,6 +32,7 @@ pub(super) struct Grant {
     pub(super) inputs: Inputs,
     pub(super) timeout: std::time::Duration,
     pub(super) cache: bool,
+    pub(super) promise: Promise,
     pub(super) leash: Arc<Leash>,
     pub(super) slot: Slot,
 }
@@ -112,7 +113,7 @@ impl Turn {
     ) -> Result<bool, IllegalTransition> {
         while let Some(ready) = state.next_ready() {
             let Some(slot) = self.slots.pop().or_else(&mut room) else { return Ok(true) };
-            let ReadyStep { path, attempt, action, inputs, timeout, cacheable, .. } = &ready;
+            let ReadyStep { path, attempt, action, inputs, timeout, cacheable, promise, .. } = &ready;
             let event = ready.start(holder.worker);
             let mut grant = Grant {
                 path: path.clone(),
@@ -122,6 +123,7 @@ impl Turn {
                 inputs: (*inputs).clone(),
                 timeout: *timeout,
                 cache: *cacheable,
+                promise: promise.clone(),
                 leash: Arc::default(),
                 slot,
             };

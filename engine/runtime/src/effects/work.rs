@@ -13,6 +13,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use vocab::ErrorClass;
 
+use super::clean;
 use crate::attempt;
 use crate::driver::{Message, RunMeta};
 use crate::logs::LogName;
@@ -24,7 +25,7 @@ const STOP_ROOM: Duration = Duration::from_secs(35);
 /// Asks the action whether the effect of an open intent is there, and tells the run's actor.
 pub(crate) async fn probe(shared: Arc<Shared>, meta: Arc<RunMeta>, record: EffectRecord) {
     let (run, effect) = (record.key.run, id(&record));
-    let presence = with(&shared, &meta, &record, "look for", |action, ctx, record| {
+    let presence = with(&shared, &meta, &record, "look for", clean::presence, |action, ctx, record| {
         async move { action.probe(ctx, record).await }.boxed()
     })
     .await;
@@ -39,11 +40,15 @@ pub(crate) async fn probe(shared: Arc<Shared>, meta: Arc<RunMeta>, record: Effec
 /// Undoes an effect, and tells the run's actor.
 pub(crate) async fn undo(shared: Arc<Shared>, meta: Arc<RunMeta>, record: EffectRecord, nth: u32) {
     let (run, effect) = (record.key.run, id(&record));
-    let outcome: Option<Result<UndoOutcome, ActionError>> =
-        with(&shared, &meta, &record, "undo", |action, ctx, record| {
-            async move { action.compensate(ctx, record).await }.boxed()
-        })
-        .await;
+    let outcome: Option<Result<UndoOutcome, ActionError>> = with(
+        &shared,
+        &meta,
+        &record,
+        "undo",
+        |outcome, log| Ok(clean::outcome(outcome, log)),
+        |action, ctx, record| async move { action.compensate(ctx, record).await }.boxed(),
+    )
+    .await;
     if let Some(outcome) = outcome {
         shared.send(run, Message::Undone { effect, nth, outcome }).await;
     }
@@ -59,6 +64,7 @@ async fn with<T: std::fmt::Debug>(
     meta: &RunMeta,
     record: &EffectRecord,
     verb: &str,
+    clean: impl FnOnce(T, &dyn StepLog) -> Result<T, ActionError>,
     work: impl for<'a> FnOnce(
         &'a dyn Action,
         &'a UndoContext,
@@ -114,11 +120,8 @@ async fn with<T: std::fmt::Debug>(
         }
     };
     let result = result.map(|result| {
-        result.map_err(|error| ActionError {
-            message: log.masked(&error.message),
-            help: error.help.map(|help| log.masked(&help)),
-            ..error
-        })
+        let clean = result.and_then(|outcome| clean(outcome, log.as_ref()));
+        clean.map_err(|error| clean::error(error, log.as_ref()))
     });
     match &result {
         Some(Ok(outcome)) => log.line(LogStream::Factory, &format!("{verb}: {outcome:?}")),

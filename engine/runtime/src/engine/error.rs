@@ -46,6 +46,26 @@ pub enum SubmitError {
     /// The steps make no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// It does not fit into the event that would record it.
+    #[error(
+        "{what} take {bytes} bytes, more than the {limit} of `limits.event_bytes`; \
+         put large content into a file of the repository"
+    )]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its size, as it would be written.
+        bytes: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// Steps of the plan execute on the host, and nothing allows that: each with its isolation.
+    #[error(
+        "these steps run on the host, and this project is not trusted with it: {}; \
+         let the operator trust the project (`--trust host`), or start a workflow that uses isolation `oci`",
+        .0.join(", ")
+    )]
+    Untrusted(Vec<String>),
     /// The engine shuts down.
     #[error("the factory is shutting down; try again when it is back")]
     Closing,

@@ -11,7 +11,8 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{broadcast, oneshot};
 use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName, Value};
 
-use super::{AskError, Decision, Submission, SubmitError, Vote};
+use super::admit;
+use super::{AskError, Decision, Standing, Submission, SubmitError, Vote};
 use crate::actions::ActionSet;
 use crate::dispatch::SlotsStatus;
 use crate::driver::{self, Message, NewRunParts, Start};
@@ -72,15 +73,23 @@ impl Engine {
         self.shared.services.secrets.as_ref()
     }
 
-    /// Starts a new run with the plan, the inputs and the trigger of an earlier one.
-    pub async fn retry(&self, tenant: &TenantName, run: RunId, by: &str) -> Result<RunId, AskError> {
+    /// Starts a new run with the plan, the inputs and the trigger of an earlier one. What the earlier one was trusted
+    /// with does not come along: `now` says what holds, and where that is too little nothing is started.
+    pub async fn retry(
+        &self,
+        tenant: &TenantName,
+        run: RunId,
+        by: &str,
+        now: Standing,
+    ) -> Result<RunId, AskError> {
         let row = self.row(tenant, run).await?;
         let plan = self.shared.store.plan(&row.plan).await?;
         let plan: Plan = serde_json::from_value(plan).map_err(|error| StoreError::Damaged {
             row: format!("plan {}", row.plan),
             reason: error.to_string(),
         })?;
-        let mut trigger = row.trigger;
+        admit::trusted(&plan, now.trust_host)?;
+        let mut trigger = driver::trigger(&row.trigger, now.source.as_ref(), now.trust_host);
         if let Some(trigger) = trigger.as_object_mut() {
             trigger.insert("retry_of".to_owned(), json!(run));
             trigger.insert("retried_by".to_owned(), json!(by));
@@ -95,6 +104,8 @@ impl Engine {
         }
         let NewRun { tenant, project, plan, inputs, trigger, origin } = new;
         let shared = &self.shared;
+        let limits = RunLimits::from(&shared.limits);
+        admit::bounded(&limits, &inputs, &trigger)?;
         let run = RunId::generate(shared.ids.as_ref());
         let now = shared.clock.now();
         let time = plan.timeout().unwrap_or(Duration::from_secs(shared.limits.run_seconds));
@@ -108,7 +119,7 @@ impl Engine {
             inputs: inputs.clone(),
             origin: driver::origin(&trigger),
             deadline: Some(now.plus(time)),
-            limits: RunLimits::from(&shared.limits),
+            limits,
             parent: None,
             context: driver::RunContext { tenant: tenant.clone(), project, trigger: trigger.clone() }
                 .to_json(),

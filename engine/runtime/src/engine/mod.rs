@@ -1,5 +1,6 @@
 //! The engine as its doors see it.
 
+mod admit;
 mod archiver;
 mod background;
 mod decision;
@@ -12,4 +13,4 @@ pub(crate) use archiver::{ArchiveQueue, CompleteLog};
 pub use decision::{Decision, Vote};
 pub use error::{AskError, StartError, SubmitError};
 pub use handle::{Engine, EngineStatus};
-pub use parts::{EngineDirs, EngineParts, Submission};
+pub use parts::{EngineDirs, EngineParts, Standing, Submission};

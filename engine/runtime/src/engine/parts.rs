@@ -57,6 +57,15 @@ pub struct EngineParts {
     pub worker: WorkerId,
 }
 
+/// What holds for a run that is started once more: as it is now, never as it was for the earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The commit of the earlier run, with the repository and the secret that the project names now.
+    pub source: Option<RunSource>,
+    /// Whether the operator trusts the project with the host now. Without a project: no.
+    pub trust_host: bool,
+}
+
 /// A run to be started.
 #[derive(Debug, Clone)]
 pub struct Submission {

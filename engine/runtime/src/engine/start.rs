@@ -11,19 +11,20 @@ use super::archiver::ArchiveQueue;
 use super::{Engine, EngineParts, StartError, background};
 use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
-use crate::driver::{Runs, Start, load};
+use crate::driver::{Need, Runs, Start, load};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::{SpaceWatch, WorkFolders};
 
-/// Runs that are read at once.
+/// Runs that are read at once, and runs that recover at once.
 const READERS: usize = 8;
 
 impl Engine {
     /// Starts an engine over a data folder that its caller has locked.
     ///
-    /// First processes of an earlier start are ended and its work folders removed; then every unfinished run is read
-    /// back from its events. A history that this version does not understand refuses the start.
+    /// First processes of an earlier start are ended and its work folders removed; then the events of every unfinished
+    /// run are read. A history that this version does not understand refuses the start. Runs in which something is to
+    /// be done go on when this returns; those that wait for a time stay in the store until then.
     pub async fn start(parts: EngineParts) -> Result<Self, StartError> {
         let EngineParts {
             store,
@@ -79,19 +80,27 @@ impl Engine {
         // From here on a failure stops what was started: the engine that is dropped does that.
         let engine = Self::new(Arc::clone(&shared));
         background::measure(&shared, &space).await;
-        let unfinished = shared.store.unfinished().await?;
-        let store = Arc::clone(&shared.store);
-        let loaded: Vec<_> = stream::iter(unfinished)
-            .map(|run| {
-                let store = Arc::clone(&store);
-                async move { load(store.as_ref(), run).await.map(|loaded| (run, loaded)) }
-            })
-            .buffered(READERS)
-            .try_collect()
-            .await?;
+        // Every history is read before anything is dispatched, and none is kept: most runs may only wait for a time.
+        let now = shared.clock.now();
+        let store = shared.store.as_ref();
+        let mut needs = stream::iter(store.unfinished().await?)
+            .map(|run| async move { Ok::<_, StartError>((run, load(store, run).await?.need(now))) })
+            .buffered(READERS);
+        let mut busy = Vec::new();
+        while let Some((run, need)) = needs.try_next().await? {
+            match need {
+                Need::Actor => busy.push(run),
+                Need::Rest(Some(until)) => shared.runs.park(run, until),
+                Need::Rest(None) => {}
+            }
+        }
+        drop(needs);
         background::spawn(&shared, offered, complete, space);
-        for (run, loaded) in loaded {
-            shared.runs.start(&shared, run, Start::Loaded(Box::new(loaded)));
+        let readers = Arc::new(Semaphore::new(READERS));
+        for run in busy {
+            // Nobody closes it.
+            let Ok(permit) = Arc::clone(&readers).acquire_owned().await else { break };
+            shared.runs.start(&shared, run, Start::Recover(permit));
         }
         Ok(engine)
     }

@@ -67,6 +67,7 @@ pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Ac
                 outputs: vec![
                     Port::required("word", Type::String, "what was done"),
                     Port::required("report", Type::Artifact(ArtifactKind::Report), "a file"),
+                    Port::required("note", Type::nullable(Type::String), "what is worth a word"),
                 ],
                 ..manifest("test/pure@v1")
             },
@@ -210,7 +211,7 @@ impl Action for Make {
         match ctx.begin("thing", json!({ "thing": thing, "act": act })).await? {
             Begun::Made(record) => self.outside.note(format!("adopted {}", record.handle.unwrap())),
             Begun::Fresh(guard) => {
-                if act == "vanish" && ctx.attempt == 1 {
+                if ["vanish", "bloat"].contains(&act) && ctx.attempt == 1 {
                     // Made, and the attempt ends before it can say so.
                     self.make(ctx, &thing).await;
                     return Err(ActionError::transient("cut off"));
@@ -232,6 +233,9 @@ impl Action for Make {
     async fn probe(&self, _: &UndoContext, intent: &EffectRecord) -> Result<Presence, ActionError> {
         let thing = intent.intent["thing"].as_str().unwrap();
         self.outside.note(format!("probed {thing}"));
+        if intent.intent["act"] == "bloat" {
+            return Ok(Presence::Present(json!("x".repeat(100_000))));
+        }
         Ok(if self.outside.has(thing) { Presence::Present(json!(thing)) } else { Presence::Absent })
     }
 
@@ -247,6 +251,9 @@ impl Action for Make {
             return Err(ActionError::transient("it does not go away yet"));
         }
         self.outside.unmake(thing);
+        if effect.intent["act"] == "moved" {
+            return Ok(UndoOutcome::Superseded("x".repeat(100_000)));
+        }
         Ok(UndoOutcome::Undone)
     }
 }
@@ -279,6 +286,9 @@ impl Action for Pure {
         let report = report.map_err(|error| ActionError::transient(error.to_string()))?;
         let mut outputs = word("computed");
         outputs.insert("report".to_owned(), report.into());
+        if text(&inputs, "act") != "silent" {
+            outputs.insert("note".to_owned(), Value::Null);
+        }
         Ok(outputs)
     }
 }

@@ -1,9 +1,11 @@
-//! Space runs out: nothing new starts, with a visible reason, and goes on later.
+//! What is too large is refused, and while there is no space nothing new starts, with a visible reason.
 
 use std::time::Duration;
 
 use engine_ports::RunStore as _;
-use vocab::{RunStatus, StepStatus};
+use engine_runtime::SubmitError;
+use serde_json::json;
+use vocab::{Inputs, RunStatus, StepStatus};
 
 use crate::world::{On, World};
 
@@ -39,5 +41,28 @@ async fn a_work_folder_that_grows_too_large_stops_its_attempt() {
     let error = world.step(row.id, "a").await.error.unwrap();
     assert!(error["message"].as_str().unwrap().contains("limits.work_bytes"), "{error}");
     assert!(world.store.leases().await.unwrap().is_empty());
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn inputs_and_triggers_that_fit_no_event_start_no_run() {
+    let world = World::new(On::Sqlite).await;
+    let engine = world.start().await;
+    let steps = "inputs:\n  text: { type: string, default: \"\" }\nsteps:\n  a:\n    uses: test/plain@v1\n    with: { act: '${{ inputs.text }}' }\n";
+    let large = "x".repeat(100_000);
+    let mut inputs = world.submission(steps);
+    inputs.inputs = Inputs::from([("text".to_owned(), large.as_str().into())]);
+    let mut trigger = world.submission(steps);
+    trigger.trigger = json!({ "kind": "manual", "actor": large });
+    for (submission, of) in [(inputs, "inputs"), (trigger, "what starts it")] {
+        let refused = engine.submit(submission).await.unwrap_err();
+        assert!(
+            matches!(refused, SubmitError::TooLarge { bytes: 100_001.., limit: 65_536, .. }),
+            "{refused:?}"
+        );
+        let text = refused.to_string();
+        assert!(text.contains("`limits.event_bytes`") && text.contains(of), "{text}");
+    }
+    assert_eq!(world.store.writes(), 0);
     world.close(engine).await;
 }

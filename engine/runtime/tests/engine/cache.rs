@@ -1,6 +1,6 @@
 //! Outputs are served from the cache only while everything about them holds.
 
-use engine_ports::{HoldOwner, RunStore as _};
+use engine_ports::{ArtifactStore as _, HoldOwner, RunStore as _};
 use serde_json::json;
 use vocab::{Digest, RunStatus};
 
@@ -32,6 +32,58 @@ async fn the_second_run_takes_the_outputs_of_the_first() {
         assert!(!world.step(third.id, "a").await.cached);
         world.close(engine).await;
     }
+}
+
+#[tokio::test]
+async fn the_same_entry_of_two_tenants_holds_its_artifact_twice() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    world.run(&engine, &pure("x")).await;
+    let mut submission = world.submission(&pure("x"));
+    submission.tenant = "other".parse().unwrap();
+    let run = engine.submit(submission).await.unwrap();
+    assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+    assert_eq!(world.outside.count("ran a 1"), 2, "entries are never shared between tenants");
+    let owners = world.artifacts.owners(&Digest::of("x"));
+    let entries: Vec<_> = owners.iter().filter(|owner| matches!(owner, HoldOwner::Memo(_))).collect();
+    assert_eq!(entries.len(), 2, "{owners:?}");
+    // One tenant's entry goes: nothing of the other's does.
+    world.artifacts.release(entries[0]).await.unwrap();
+    assert!(world.artifacts.owners(&Digest::of("x")).contains(entries[1]));
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn outputs_that_the_run_refuses_are_not_kept_for_a_cache_entry() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    // A required output may be null, but it must be there.
+    let row = world.run(&engine, &pure("silent")).await;
+    assert_eq!(row.status, RunStatus::Failed);
+    let error = world.step(row.id, "a").await.error.unwrap();
+    assert!(error["message"].as_str().unwrap().contains("`note` is missing"), "{error}");
+    let owners = world.artifacts.owners(&Digest::of("silent"));
+    assert_eq!(owners, [HoldOwner::Run(row.id)], "only what put it in holds it");
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn the_bound_on_outputs_is_the_one_that_the_run_was_created_with() {
+    let mut world = World::new(On::Sqlite).await;
+    let usual = world.limits.clone();
+    (world.limits.event_bytes, world.limits.data_bytes) = (120, 1);
+    let engine = world.start().await;
+    let run = world.submit(&engine, &pure("x")).await;
+    engine.shutdown().await;
+    drop(engine);
+    world.limits = usual;
+    let engine = world.start().await;
+    assert_eq!(world.end(&engine, run).await.status, RunStatus::Failed);
+    let error = world.step(run, "a").await.error.unwrap();
+    assert!(error["message"].as_str().unwrap().contains("more than 120"), "{error}");
+    let owners = world.artifacts.owners(&Digest::of("x"));
+    assert_eq!(owners, [HoldOwner::Run(run)], "only what put it in holds it");
+    world.close(engine).await;
 }
 
 #[tokio::test]

@@ -132,6 +132,26 @@ async fn what_cannot_be_undone_is_stuck_and_can_be_tried_again() {
 }
 
 #[tokio::test]
+async fn what_a_probe_or_an_undo_found_is_bounded_in_the_history() {
+    let steps = |act: &str| {
+        let fail = "  b:\n    uses: test/plain@v1\n    needs: [a]\n    with: { act: fail }\n";
+        format!("{}{fail}", make(act))
+    };
+    for (act, state) in [("bloat", EffectState::Undone), ("moved", EffectState::Superseded)] {
+        let world = World::new(On::Memory).await;
+        let engine = world.start().await;
+        let row = world.run(&engine, &steps(act)).await;
+        assert_eq!((row.status, row.compensation), (RunStatus::Failed, Compensation::Complete), "{act}");
+        assert_eq!(world.effects(row.id).await[0].state, state, "{act}");
+        for event in world.store.events(row.id, 0, 1000).await.unwrap() {
+            let bytes = event.payload.to_string().len();
+            assert!(bytes <= 65_536, "{act}: {} takes {bytes} bytes", event.kind);
+        }
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_tried_again_after_the_end_goes_on_by_itself_and_across_a_start() {
     let mut world = World::new(On::Sqlite).await;
     world.limits.undo_attempts = 3;

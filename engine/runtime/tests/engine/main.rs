@@ -15,4 +15,5 @@ mod logs;
 mod outside;
 mod runs;
 mod shutdown;
+mod starts;
 mod world;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine_ports::RunStore as _;
+use engine_runtime::Standing;
 use vocab::{RunStatus, StepStatus, Value};
 
 use crate::world::{BOTH, On, World};
@@ -166,7 +167,8 @@ async fn a_retried_run_has_the_plan_and_inputs_of_the_first() {
     let world = World::new(On::Memory).await;
     let engine = world.start().await;
     let first = world.run(&engine, CHAIN).await;
-    let second = engine.retry(&first.tenant, first.id, "somebody").await.unwrap();
+    let now = Standing::default();
+    let second = engine.retry(&first.tenant, first.id, "somebody", now).await.unwrap();
     let second = world.end(&engine, second).await;
     assert_eq!((second.status, &second.plan, &second.inputs), (first.status, &first.plan, &first.inputs));
     assert_eq!(second.trigger["retry_of"], first.id.to_string());

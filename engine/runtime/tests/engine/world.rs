@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use engine_ports::{EffectRecord, RunRow, RunStore, Services, StepRow, StepSettings};
 use engine_runtime::{
-    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, LogName, Logs, Submission,
-    SystemClock, SystemIds,
+    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, LogName, Logs, StartError,
+    Submission, SystemClock, SystemIds,
 };
 use engine_stores::{MemoryRunStore, SqliteRunStore};
 use futures::TryStreamExt as _;
@@ -68,6 +68,10 @@ impl World {
     }
 
     pub(crate) async fn start(&self) -> Engine {
+        self.try_start().await.unwrap()
+    }
+
+    pub(crate) async fn try_start(&self) -> Result<Engine, StartError> {
         let clock = Arc::new(SystemClock::new());
         let ids = SystemIds::new();
         let worker = WorkerId::generate(&ids);
@@ -93,7 +97,7 @@ impl World {
             limits: self.limits.clone(),
             worker,
         };
-        Engine::start(parts).await.unwrap()
+        Engine::start(parts).await
     }
 
     pub(crate) fn logs(&self, clock: Arc<dyn Clock>) -> Logs {
