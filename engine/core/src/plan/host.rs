@@ -77,11 +77,11 @@ mod tests {
             (Isolation::Oci, word("whatever"), true),
             (Isolation::Oci, computed, true),
         ] {
-            let called = plan(default, given.clone());
+            let inner = plan(default, given.clone());
             let mut caller = PlanSpec::from(plan(Isolation::Oci, None));
-            caller.workflows.insert("inner".to_owned(), called.spec().clone());
-            let inner = Plan::new(caller).unwrap().on_host();
-            assert_eq!(inner.iter().any(|(step, _)| step == "inner/a"), on_host, "{default} {given:?}");
+            caller.workflows.insert("inner".to_owned(), inner.spec().clone());
+            let found = Plan::new(caller).unwrap().on_host();
+            assert_eq!(found.iter().any(|(step, _)| step == "inner/a"), on_host, "{default} {given:?}");
             assert_eq!(plan(default, given.clone()).on_host().len() == 1, on_host, "{default} {given:?}");
         }
     }
