@@ -32,8 +32,8 @@ steps:
     uses: shell/run@v1
     with:
       script: |
-        setsid sh -c 'trap "" TERM HUP; exec -a {marker} sleep 600' >/dev/null 2>&1 &
-        sleep 1
+        ( ( setsid sh -c 'trap "" TERM HUP; while :; do sleep 0.2; done' {marker} >/dev/null 2>&1 & ) & )
+        sleep 2
   build:
     needs: [orphan]
     uses: container/assemble@v1
@@ -60,12 +60,21 @@ steps:
     )
 }
 
-/// Whether a process of that name is alive anywhere on this machine.
+/// Whether a process that was given that word is alive anywhere on this machine.
 fn is_alive(marker: &str) -> bool {
     std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        line.starts_with(marker.as_bytes())
+        line.split(|byte| *byte == 0).any(|word| word == marker.as_bytes())
     })
+}
+
+/// Waits until a process that was given that word is alive.
+async fn comes_alive(marker: &str) {
+    let started = Instant::now();
+    while !is_alive(marker) {
+        assert!(started.elapsed() < Duration::from_secs(60), "the child that detaches never came");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn is(event: &Json, kind: &str, path: &str) -> bool {
@@ -107,7 +116,17 @@ async fn a_killed_server_goes_on_where_it_was_git() {
         for victim in STEPS {
             repository.write("image/data", &format!("{victim} {round} {}", "x".repeat(2_000_000)));
             let run = repository.push_run(&server).await;
-            kill_in(&mut server, &run, victim, Duration::ZERO).await;
+            if victim == "orphan" {
+                // A test that kills before there is anything to leave behind shows nothing.
+                comes_alive(&marker).await;
+                server.kill();
+                assert!(
+                    is_alive(&marker),
+                    "the child of the killed attempt died without the factory's doing"
+                );
+            } else {
+                kill_in(&mut server, &run, victim, Duration::ZERO).await;
+            }
             server.start_again().await;
             assert!(!is_alive(&marker), "a child of the killed attempt is alive after the restart");
 

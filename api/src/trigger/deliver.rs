@@ -18,6 +18,9 @@ use crate::problem::{Problem, ProblemKind};
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a repository that cannot be reached is asked again, from the arrival of the push.
+const OUTAGE: Duration = Duration::from_secs(6 * 3600);
+
 /// How a delivery ended.
 pub(crate) enum Concluded {
     /// With an answer.
@@ -29,6 +32,8 @@ pub(crate) enum Concluded {
     },
     /// With a fault that no other try by itself mends.
     Failed(Problem),
+    /// Not yet: the repository cannot be reached, and another try follows by itself.
+    Later(Problem),
 }
 
 /// Where to look what became of a delivery.
@@ -53,12 +58,15 @@ pub(crate) async fn work_off(
         Ok(answer) => Concluded::Answered { status: status(&answer), answer: json(answer).map_err(named)? },
         // The store is gone or full: the delivery stays pending and is continued in a while.
         Err(Failed::Store(problem)) => return Err(named(problem)),
+        Err(Failed::Later(problem)) => return Ok(Concluded::Later(named(problem))),
         Err(Failed::ForGood(problem)) => Concluded::Failed(named(problem)),
     };
     let (status, answer, result) = match &concluded {
         Concluded::Answered { status, answer } => (*status, answer.clone(), "done"),
         // No request stands behind what is looked up later, so none is named.
-        Concluded::Failed(problem) => (problem.kind.status(), problem.to_json(None), "failed"),
+        Concluded::Failed(problem) | Concluded::Later(problem) => {
+            (problem.kind.status(), problem.to_json(None), "failed")
+        }
     };
     let outcome = DeliveryOutcome::Done { answer, status: status.as_u16() };
     let written = factory.projects.conclude(project.id, id, outcome).await;
@@ -79,7 +87,7 @@ async fn conclude(
     let push: Push = serde_json::from_value(delivery.payload.clone()).map_err(|error| {
         Failed::ForGood(Problem::internal(&format!("a delivery cannot be read back: {error}")))
     })?;
-    act(factory, project, &push, &delivery.delivery).await
+    act(factory, project, &push, delivery).await
 }
 
 /// 202 where a run started, whatever else was refused; 422 where something was refused and nothing started; 200
@@ -97,14 +105,19 @@ fn status(answer: &TriggerAnswer) -> StatusCode {
 enum Failed {
     /// Ours; it may work in a moment.
     Store(Problem),
+    /// The repository's, and it may pass: the delivery stays pending.
+    Later(Problem),
     /// The repository's, or the delivery's: only another delivery may mend it.
     ForGood(Problem),
 }
 
 impl Failed {
-    /// The repository cannot be read.
-    fn outside(text: String) -> Self {
-        let problem = Problem::new(ProblemKind::BadGateway, text);
+    /// The repository cannot be read for a delivery that came `age` ago.
+    fn outside(error: ReadError, age: Duration) -> Self {
+        let problem = Problem::new(ProblemKind::BadGateway, error.message);
+        if error.transient && age < OUTAGE {
+            return Self::Later(problem.help("the factory tries again by itself"));
+        }
         Self::ForGood(problem.help("mend the repository's address or access, and redeliver"))
     }
 }
@@ -125,14 +138,16 @@ async fn act(
     factory: &Factory,
     project: &Project,
     push: &Push,
-    delivery: &str,
+    delivery: &NewDelivery,
 ) -> Result<TriggerAnswer, Failed> {
     let mut answer = TriggerAnswer::default();
     let Some(commit) = &push.commit else {
         answer.message = Some(format!("`{}` was deleted: nothing to run", push.git_ref));
         return Ok(answer);
     };
-    let files = read(factory, project, commit, &push.git_ref).await?;
+    let age = factory.clock.now().since(delivery.at);
+    let files = read(factory, project, commit, &push.git_ref).await;
+    let files = files.map_err(|error| Failed::outside(error, age))?;
     // Asked once, and only when a workflow wants to know.
     let mut changed = Changed::Unasked;
     if files.is_empty() {
@@ -157,7 +172,7 @@ async fn act(
         let name = workflow.name.to_string();
         let start = NewStart::push(workflow, &push.actor)
             .of_project(project, source)
-            .asked_by_delivery(format!("{}/{delivery}", project.id), &file.path);
+            .asked_by_delivery(format!("{}/{}", project.id, delivery.delivery), &file.path);
         match factory.start(start).await {
             Ok(run) => answer.runs.push(Started {
                 run,
@@ -234,9 +249,10 @@ async fn read(
     project: &Project,
     commit: &str,
     git_ref: &str,
-) -> Result<Vec<WorkflowFile>, Failed> {
+) -> Result<Vec<WorkflowFile>, ReadError> {
     let mut pause = PAUSE;
-    for attempt in 1.. {
+    let mut attempt = 1;
+    loop {
         let read = async {
             let opened = Opened::new(project, factory.engine.secrets()).await?;
             factory.source.workflows(&opened, commit, Some(git_ref)).await
@@ -247,11 +263,11 @@ async fn read(
                 tracing::warn!(project = %project.name, message, "the repository cannot be read; another try follows");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
+                attempt += 1;
             }
-            Err(error) => return Err(Failed::outside(error.message)),
+            Err(error) => return Err(error),
         }
     }
-    Err(Failed::outside("the repository cannot be read".to_owned()))
 }
 
 impl NewStart {
@@ -266,6 +282,14 @@ mod tests {
     use vocab::{RunId, SeededIds};
 
     use super::*;
+
+    #[test]
+    fn a_repository_that_is_away_for_a_while_loses_no_push() {
+        let away = |transient| ReadError { message: "no route to host".to_owned(), transient };
+        assert!(matches!(Failed::outside(away(true), Duration::ZERO), Failed::Later(_)));
+        assert!(matches!(Failed::outside(away(true), OUTAGE), Failed::ForGood(_)));
+        assert!(matches!(Failed::outside(away(false), Duration::ZERO), Failed::ForGood(_)));
+    }
 
     #[test]
     fn what_started_counts_before_what_was_refused() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine_ports::{DeliveryOutcome, StoreError};
 
-use super::work_off;
+use super::{Concluded, work_off};
 use crate::factory::Factory;
 
 /// Pause between two looks.
@@ -43,7 +43,8 @@ async fn look(factory: &Arc<Factory>) -> Result<(), StoreError> {
             let factory = Arc::clone(factory);
             tokio::spawn(async move {
                 let id = delivery.delivery.clone();
-                if let Err(problem) = work_off(factory, delivery, claim).await {
+                if let Err(problem) | Ok(Concluded::Later(problem)) = work_off(factory, delivery, claim).await
+                {
                     tracing::warn!(
                         delivery = id,
                         detail = problem.detail,

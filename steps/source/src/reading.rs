@@ -18,6 +18,10 @@ use crate::git::{Git, Want, check_commit, check_ref};
 
 /// Files of packs in a cached repository, three for each fetch, before it is made anew.
 const PACK_FILES: usize = 300;
+/// Bytes of packs in a cached repository before it is made anew.
+const PACK_BYTES: u64 = 1 << 30;
+/// What the names of folders begin with that one read needs.
+const SCRATCH: &str = "reading-";
 
 /// The repository to read.
 #[derive(Debug, Clone)]
@@ -82,7 +86,15 @@ pub struct RepositoryReader {
 
 impl RepositoryReader {
     /// A reader with its repositories in `cache`, a folder of its own that it makes when it is not there.
+    ///
+    /// What reads of an earlier start left there is removed: it may hold keys.
     pub fn new(tools: Arc<dyn ToolRunner>, settings: StepSettings, cache: PathBuf, bounds: Bounds) -> Self {
+        for entry in std::fs::read_dir(&cache).into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(SCRATCH.as_bytes()) {
+                // What cannot be removed now is tried again at the next start.
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
         let needs = [ToolNeed { program: "git".to_owned(), package: "git".to_owned() }];
         Self { tools, settings, cache, bounds, needs, busy: Mutex::default() }
     }
@@ -195,8 +207,10 @@ impl RepositoryReader {
     async fn prepare(&self, git: &Git<'_>, source: &Source, commit: &str) -> Result<PathBuf, ActionError> {
         let name = Digest::of(format!("{}\n{}\n{}", source.key, source.url, commit.len()));
         let repo = self.cache.join(format!("{}.git", name.hex()));
-        let packs = std::fs::read_dir(repo.join("objects/pack")).map_or(0, Iterator::count);
-        if packs > PACK_FILES || !repo.join("info/attributes").is_file() {
+        let packs = std::fs::read_dir(repo.join("objects/pack")).into_iter().flatten().flatten();
+        let sizes: Vec<u64> = packs.map(|pack| pack.metadata().map_or(0, |facts| facts.len())).collect();
+        let full = sizes.len() > PACK_FILES || sizes.iter().sum::<u64>() > PACK_BYTES;
+        if full || !repo.join("info/attributes").is_file() {
             // Half of one may be left from a crash; and nothing is ever pruned, so a full one starts again.
             let _ = std::fs::remove_dir_all(&repo);
             git.init(&repo, commit).await?;
@@ -211,7 +225,7 @@ impl RepositoryReader {
     fn scratch(&self) -> Result<tempfile::TempDir, ActionError> {
         std::fs::create_dir_all(&self.cache).map_err(io_failed("create", &self.cache))?;
         tempfile::Builder::new()
-            .prefix("reading-")
+            .prefix(SCRATCH)
             .tempdir_in(&self.cache)
             .map_err(io_failed("create a folder in", &self.cache))
     }

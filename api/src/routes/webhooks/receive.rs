@@ -61,7 +61,8 @@ pub(super) async fn receive(
             // What failed outside may work now; a run that was started is never started again.
             DeliveryOutcome::Done { status, .. } if status >= 500 => {}
             DeliveryOutcome::Done { answer, status } => {
-                metrics::counter!("webhook_deliveries_total", "result" => "redelivered").increment(1);
+                metrics::counter!("image_factory_webhook_deliveries_total", "result" => "redelivered")
+                    .increment(1);
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
                 return Ok(reply::json(status, &answer));
             }
@@ -74,6 +75,8 @@ pub(super) async fn receive(
     let patience = Duration::from_secs(factory.config.limits.webhook_seconds);
     match tokio::time::timeout(patience, work).await {
         Ok(Ok(Ok(Concluded::Answered { status, answer }))) => Ok(reply::json(status, &answer)),
+        // It is durable, and the factory goes on with it by itself.
+        Ok(Ok(Ok(Concluded::Later(_)))) => Ok(pending(factory, &project, delivery)),
         Ok(Ok(Ok(Concluded::Failed(problem)) | Err(problem))) => Err(problem),
         Ok(Err(error)) => Err(Problem::internal(&error.to_string())),
         Err(_) => Ok(pending(factory, &project, delivery)),
@@ -89,7 +92,7 @@ async fn signed(
     body: &[u8],
 ) -> Result<Project, Problem> {
     let refuse = || {
-        metrics::counter!("webhook_deliveries_total", "result" => "refused").increment(1);
+        metrics::counter!("image_factory_webhook_deliveries_total", "result" => "refused").increment(1);
         Problem::new(ProblemKind::BadSignature, "the signature does not fit any project here")
             .help("give the Git host the secret of the project; `projects update NAME --renew-webhook-secret` makes a new one")
     };

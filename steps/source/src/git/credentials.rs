@@ -54,6 +54,10 @@ fn basic(
         .help("for https give a token, or `user:token`; a private key needs an ssh URL"));
     }
     let pair = if text.contains(':') { text.to_owned() } else { format!("{TOKEN_USER}:{text}") };
+    if let Some((_, token)) = text.split_once(':') {
+        // A host may echo the token without its user.
+        log.mask(token);
+    }
     let encoded = STANDARD.encode(&pair);
     log.mask(&encoded);
     let authority = location.url.split('/').take(3).collect::<Vec<_>>().join("/");
@@ -159,6 +163,13 @@ mod tests {
             log.masked().contains(&"t0ken-t0ken".to_owned()) && log.masked().contains(&encoded.to_owned())
         );
         assert!(of("https://host/a", KEY, &settings, Path::new("/x"), &log).is_err());
+    }
+
+    #[test]
+    fn a_token_with_its_user_is_masked_alone_too() {
+        let (settings, log) = (StepSettings::default(), CollectingLog::default());
+        of("https://host/a", "robot:t0ken-t0ken", &settings, Path::new("/x"), &log).unwrap();
+        assert!(log.masked().contains(&"t0ken-t0ken".to_owned()), "{:?}", log.masked());
     }
 
     #[test]

@@ -117,3 +117,16 @@ async fn a_cache_that_a_crash_left_half_made_is_made_again_git() {
         1
     );
 }
+
+#[tokio::test]
+async fn what_a_killed_read_left_goes_at_the_next_start_git() {
+    let Some(repository) = Repository::new("what_a_killed_read_left_goes_at_the_next_start_git") else {
+        return;
+    };
+    let cache = repository.root().join("cache");
+    std::fs::create_dir_all(cache.join("reading-abc")).unwrap();
+    std::fs::write(cache.join("reading-abc/key"), "a private key").unwrap();
+    std::fs::create_dir_all(cache.join("kept.git")).unwrap();
+    let _reader = reader(&repository, Bounds::default());
+    assert!(!cache.join("reading-abc").exists() && cache.join("kept.git").exists());
+}
