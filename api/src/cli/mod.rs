@@ -4,6 +4,7 @@ mod actions;
 mod answered;
 mod args;
 mod client;
+mod compile;
 mod config;
 mod doctor;
 mod entry;
@@ -18,6 +19,7 @@ mod quiet_log;
 mod repository;
 mod run;
 mod runs;
+mod scripts;
 mod serve;
 mod setup;
 

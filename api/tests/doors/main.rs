@@ -9,5 +9,6 @@ mod patience;
 mod private;
 mod publish;
 mod refusals;
+mod scripts;
 mod tls;
 mod webhook;
