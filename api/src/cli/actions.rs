@@ -12,6 +12,9 @@ use crate::ui::{Output, Tone};
 
 /// Look at the actions.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  image-factory actions list\n  image-factory actions show container/buildah@v1"
+)]
 pub(super) struct Actions {
     #[command(subcommand)]
     command: Command,

@@ -10,6 +10,9 @@ use crate::config::Flags;
 /// A software factory for machine images: workflows in Git become images that are built, tested and published.
 #[derive(Debug, Parser)]
 #[command(name = "image-factory", version, max_term_width = 110, disable_help_subcommand = true)]
+#[command(
+    after_help = "Examples:\n  image-factory doctor\n  image-factory init && image-factory run .image-factory/*.yaml\n  image-factory serve\n\n`image-factory COMMAND --help` shows more of them."
+)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -115,12 +118,15 @@ mod tests {
     fn every_command_shows_an_example() {
         fn check(command: &clap::Command, path: &str) {
             let path = format!("{path} {}", command.get_name());
-            if command.has_subcommands() {
-                command.get_subcommands().for_each(|inner| check(inner, &path));
-            } else if !command.is_hide_set() {
-                let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(after.contains("Example"), "`{}` has no example", path.trim());
+            command.get_subcommands().for_each(|inner| check(inner, &path));
+            if command.is_hide_set() {
+                return;
             }
+            let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Example"), "`{}` has no example", path.trim());
+            // A longer one is broken by the terminal, and no longer what can be typed.
+            let mut typed = after.lines().filter(|line| line.starts_with("  "));
+            assert!(typed.all(|line| line.len() <= 98), "an example of `{}` is too long", path.trim());
         }
         check(&Cli::command(), "");
     }

@@ -46,6 +46,11 @@ impl Server {
                 "start one with `image-factory serve --data-dir {folder}`, or name one with --server URL or --data-dir DIR"
             ))
         })?;
+        let scheme = reqwest::Url::parse(&base).map(|url| url.scheme().to_owned()).unwrap_or_default();
+        if !["http", "https"].contains(&scheme.as_str()) {
+            return Err(Failure::usage(format!("`{base}` is no URL of a server"))
+                .help("a server is named like http://127.0.0.1:8080 or https://factory.example"));
+        }
         let token = match own_token {
             Some(token) => token,
             None => folder
@@ -115,7 +120,7 @@ impl Server {
             if is_refused(&error) {
                 failure.help("is the server running? `image-factory serve` starts one")
             } else {
-                failure
+                failure.help("check the URL, the proxy and the network")
             }
         })?;
         if response.status().is_success() {

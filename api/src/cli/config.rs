@@ -10,6 +10,7 @@ use crate::ui::Output;
 
 /// Look at the configuration.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  image-factory config show --redacted\n  image-factory config reference")]
 pub(super) struct Config {
     #[command(subcommand)]
     command: Command,

@@ -11,7 +11,6 @@ use super::Failure;
 use super::runs::{Common, run_id, steer};
 use super::setup::Setup;
 use crate::model::{DecideRun, DecisionWord};
-use crate::ui::Output;
 
 /// Bytes of a file with outputs; what is larger does not fit into a run's history.
 const FILE: u64 = 256 * 1024;
@@ -28,7 +27,7 @@ pub(super) enum Command {
     Resume(Whole),
     /// Say what follows a paused step: another try, going on without it, or failure.
     #[command(
-        after_help = "Examples:\n  image-factory runs resolve RUN build retry --reason \"the mirror is back\"\n  image-factory runs resolve RUN 'scan[2]' skip --reason \"not shipped on this architecture\"\n  image-factory runs resolve RUN build give-up --reason \"not today\""
+        after_help = "Examples:\n  image-factory runs resolve RUN build retry --reason \"the mirror is back\"\n  image-factory runs resolve RUN 'scan[2]' skip --reason \"not shipped there\"\n  image-factory runs resolve RUN build give-up --reason \"not today\""
     )]
     Resolve {
         /// The run
@@ -44,7 +43,7 @@ pub(super) enum Command {
     },
     /// Supply the outputs of a paused step, as if it had succeeded. What its attempts made is undone.
     #[command(
-        after_help = "Examples:\n  image-factory runs bypass RUN scan --output-file findings.json --reason \"scanned by hand, ticket 4711\"\n\nThe file is one JSON object: the outputs that the step's action declares (`image-factory actions show` lists them).\nAn artifact is written as in `runs show --output json`, and must be one that a step of this run made."
+        after_help = "Example:\n  image-factory runs bypass RUN scan --output-file f.json --reason \"by hand\"\n\nThe file is one JSON object: the outputs that the step's action declares;\n`image-factory actions show` lists them. An artifact is written as in\n`runs show --output json`, and is one that a step of this run made."
     )]
     Bypass {
         /// The run
@@ -86,18 +85,6 @@ pub(super) enum Way {
     Skip,
     /// It failed: what the run made is undone
     GiveUp,
-}
-
-impl Command {
-    /// How its result is to be written.
-    pub(super) const fn output(&self) -> Output {
-        match self {
-            Self::Pause(Whole { said, .. })
-            | Self::Resume(Whole { said, .. })
-            | Self::Resolve { said, .. }
-            | Self::Bypass { said, .. } => said.common.output,
-        }
-    }
 }
 
 pub(super) async fn decide(command: Command, setup: &Setup) -> Result<(), Failure> {

@@ -6,8 +6,11 @@ use std::time::Duration;
 use clap::Parser as _;
 
 use super::args::{Cli, Command};
+use super::scripts::Form;
 use super::setup::Setup;
-use super::{Failure, actions, config, doctor, explain, init, lint, plan, projects, run, runs, serve};
+use super::{
+    Failure, actions, config, doctor, explain, init, lint, plan, projects, run, runs, scripts, serve,
+};
 
 /// Time for threads that still do something when the command has ended.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
@@ -18,15 +21,20 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == "exec-shim") {
         return engine_runtime::shim_main();
     }
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let form = Form::of(&arguments);
+    let setup = Setup::of_process();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to standard output and is a success; errors go to standard error.
             let _ = error.print();
+            if error.use_stderr() {
+                write(form, &scripts::misunderstood(&error.render().to_string()), &setup);
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let setup = Setup::of_process();
     let ended = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let ended = runtime.block_on(dispatch(cli.command, &setup));
@@ -40,8 +48,16 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.tell(setup.ui);
+            write(form, &failure, &setup);
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// Scripts are told what failed, whatever it was.
+fn write(form: Form, failure: &Failure, setup: &Setup) {
+    if let Some(object) = form.write(failure) {
+        setup.ui.json(&object);
     }
 }
 

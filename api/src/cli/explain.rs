@@ -18,6 +18,7 @@ pub(super) fn explain(command: &Explain, setup: &Setup) -> Result<(), Failure> {
     let code: Code = command.code.parse().map_err(|()| {
         let last = Code::ALL.last().map_or("", |code| code.name());
         Failure::usage(format!("there is no code `{}`; they go from IF0001 to {last}", command.code))
+            .help("a diagnostic names its code in brackets, as in `error[IF0027]`")
     })?;
     setup.ui.line(lang::explain(code).trim_end());
     Ok(())

@@ -1,6 +1,8 @@
 //! How a command fails: what happened, what to do, and the exit code.
 
 use std::fmt::Display;
+use std::io;
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 
@@ -21,6 +23,10 @@ pub(crate) struct Failure {
     help: Vec<String>,
     /// What a server answered, as it is.
     answer: Option<Box<Json>>,
+    /// What is wrong with a file, in the form for scripts.
+    diagnostics: Vec<Json>,
+    /// Whether the person knows already.
+    told: bool,
     /// The exit code: 1, or 2 for what was wrong before anything started.
     pub(crate) code: u8,
 }
@@ -28,17 +34,36 @@ pub(crate) struct Failure {
 impl Failure {
     /// Something failed.
     pub(crate) fn new(message: impl Display) -> Self {
-        Self { message: message.to_string(), help: Vec::new(), answer: None, code: 1 }
+        Self { message: message.to_string(), told: false, ..Self::said(1) }
     }
 
     /// Everything was said already.
     pub(crate) const fn said(code: u8) -> Self {
-        Self { message: String::new(), help: Vec::new(), answer: None, code }
+        Self {
+            message: String::new(),
+            help: Vec::new(),
+            answer: None,
+            diagnostics: Vec::new(),
+            told: true,
+            code,
+        }
     }
 
     /// What was given is wrong; nothing was started.
     pub(crate) fn usage(message: impl Display) -> Self {
         Self { code: 2, ..Self::new(message) }
+    }
+
+    /// A file that was named cannot be read.
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => {
+                "check the spelling; a path begins in the folder that the command runs in"
+            }
+            io::ErrorKind::IsADirectory => "name a file in it",
+            _ => "name a file that you may read",
+        };
+        Self::usage(format!("cannot read {}: {error}", path.display())).help(help)
     }
 
     /// Adds what to do.
@@ -53,6 +78,17 @@ impl Failure {
     pub(crate) fn answered(mut self, problem: Json) -> Self {
         self.answer = Some(Box::new(problem));
         self
+    }
+
+    /// Says that the person was told by these diagnostics; scripts are told by them too.
+    #[must_use]
+    pub(crate) fn told_by(self, diagnostics: Vec<Json>) -> Self {
+        Self { diagnostics, told: true, ..self }
+    }
+
+    /// What is wrong with a file.
+    pub(crate) fn diagnostics(&self) -> &[Json] {
+        &self.diagnostics
     }
 
     /// The problem that a server answered with, if one did.
@@ -73,12 +109,13 @@ impl Failure {
 
     /// Tells the person.
     pub(crate) fn tell(&self, ui: Ui) {
+        if self.told {
+            return;
+        }
         for diagnostic in self.answer().into_iter().flat_map(answered::diagnostics) {
             ui.note(format!("{diagnostic}\n"));
         }
-        if !self.message.is_empty() {
-            ui.note(format!("{} {}", ui.paint_note(Tone::Bad, "error:"), self.message));
-        }
+        ui.note(format!("{} {}", ui.paint_note(Tone::Bad, "error:"), self.message));
         for help in &self.help {
             ui.note(format!("{} {help}", ui.paint_note(Tone::Strong, "help:")));
         }

@@ -76,11 +76,11 @@ pub(super) fn lint(command: &Lint, setup: &Setup) -> Result<(), Failure> {
 
 /// A file that cannot be read, in the form of a diagnostic. It breaks no rule of the language, so its code is a word.
 fn unreadable(path: &Path, failure: &Failure) -> Json {
+    let told = failure.to_json().unwrap_or_default();
     json!({
         "code": "unreadable", "severity": "error", "file": path.to_string_lossy(),
         "line": 1, "column": 1, "end_line": 1, "end_column": 1,
-        "message": failure.to_json().unwrap_or_default()["message"],
-        "help": "name a file that is there and that may be read",
+        "message": told["message"], "help": told["help"],
     })
 }
 
@@ -96,7 +96,7 @@ pub(super) fn read(path: &Path, limits: &Limits) -> Result<SourceFile, Failure> 
     let opened = std::fs::File::open(path);
     opened
         .and_then(|file| file.take(limits.workflow_bytes.saturating_add(1)).read_to_end(&mut bytes))
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+        .map_err(|error| Failure::unreadable(path, &error))?;
     Ok(SourceFile::from_bytes(path.to_string_lossy(), &bytes))
 }
 

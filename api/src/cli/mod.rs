@@ -4,6 +4,7 @@ mod actions;
 mod answered;
 mod args;
 mod client;
+mod compile;
 mod config;
 mod decide;
 mod doctor;
@@ -19,6 +20,7 @@ mod quiet_log;
 mod repository;
 mod run;
 mod runs;
+mod scripts;
 mod serve;
 mod setup;
 

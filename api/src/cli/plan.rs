@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::args::TrustArg;
+use super::compile::compile;
 use super::setup::Setup;
 use super::{Failure, lint};
 use crate::catalogue::catalogue;
@@ -48,7 +49,7 @@ enum Format {
 }
 
 pub(super) fn plan(command: &Plan, setup: &Setup) -> Result<(), Failure> {
-    let plan = compile(&command.file, command.trust, setup)?;
+    let plan = planned(&command.file, command.trust, setup)?;
     if command.output == Output::Json {
         setup.ui.json(&plan);
         return Ok(());
@@ -70,20 +71,14 @@ pub(super) fn plan(command: &Plan, setup: &Setup) -> Result<(), Failure> {
 }
 
 pub(super) fn graph(command: &Graph, setup: &Setup) -> Result<(), Failure> {
-    let plan = compile(&command.file, command.trust, setup)?;
+    let plan = planned(&command.file, command.trust, setup)?;
     let drawing = if command.format == Format::Dot { plan.dot } else { plan.mermaid };
     setup.ui.line(drawing.trim_end());
     Ok(())
 }
 
-fn compile(file: &Path, trust: Option<TrustArg>, setup: &Setup) -> Result<PlanAnswer, Failure> {
-    let options = lint::options(trust);
-    let source = lint::read(file, &options.limits)?;
+fn planned(file: &Path, trust: Option<TrustArg>, setup: &Setup) -> Result<PlanAnswer, Failure> {
     let catalogue = catalogue();
-    let compilation = lang::compile(&source, &catalogue, &options);
-    for diagnostic in &compilation.diagnostics {
-        setup.ui.note(lint::render(diagnostic, &source, false));
-    }
-    let workflow = compilation.workflow.ok_or(Failure::said(2))?;
+    let workflow = compile(file, &lint::options(trust), &catalogue, setup)?;
     PlanAnswer::of(&workflow, &catalogue).map_err(Failure::new)
 }

@@ -1,7 +1,8 @@
 //! `projects …`: register and change projects of a server.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use reqwest::Method;
+use serde_json::json;
 
 use super::Failure;
 use super::args::{ServerArgs, TrustArg};
@@ -12,6 +13,9 @@ use crate::ui::{Output, Tone};
 
 /// Register and change projects.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  image-factory projects add debian https://git.example/team/debian.git\n  image-factory projects list"
+)]
 pub(super) struct Projects {
     #[command(subcommand)]
     command: Command,
@@ -21,7 +25,7 @@ pub(super) struct Projects {
 enum Command {
     /// Register a Git repository.
     #[command(
-        after_help = "Examples:\n  image-factory projects add debian https://git.example/team/debian.git\n  image-factory projects add local file:///srv/git/debian.git --trust host --webhook-secret-file secret"
+        after_help = "Examples:\n  image-factory projects add debian https://git.example/team/debian.git\n  image-factory projects add local file:///srv/git/debian.git --trust host \\\n    --webhook-secret-file secret"
     )]
     Add {
         /// Its name: lower-case letters, digits and dashes
@@ -66,26 +70,27 @@ enum Command {
     #[command(
         after_help = "Examples:\n  image-factory projects update debian --url https://git.example/new.git\n  image-factory projects update debian --renew-webhook-secret\n  image-factory projects update debian --distrust"
     )]
+    #[command(group = ArgGroup::new("change").required(true).multiple(true))]
     Update {
         /// Its name
         name: String,
         /// A new URL
-        #[arg(long)]
+        #[arg(long, group = "change")]
         url: Option<String>,
         /// Let its workflows run on the host
-        #[arg(long, value_enum, conflicts_with = "distrust")]
+        #[arg(long, value_enum, group = "change", conflicts_with = "distrust")]
         trust: Option<TrustArg>,
         /// No longer let its workflows run on the host
-        #[arg(long)]
+        #[arg(long, group = "change")]
         distrust: bool,
         /// Make a new secret for the webhook and show it
-        #[arg(long)]
+        #[arg(long, group = "change")]
         renew_webhook_secret: bool,
         /// Name of the secret that opens the repository from now on
-        #[arg(long, value_name = "NAME", conflicts_with = "no_credentials")]
+        #[arg(long, value_name = "NAME", group = "change", conflicts_with = "no_credentials")]
         credentials_secret: Option<String>,
         /// Open the repository without a secret from now on
-        #[arg(long)]
+        #[arg(long, group = "change")]
         no_credentials: bool,
         #[command(flatten)]
         common: Common,
@@ -120,7 +125,11 @@ pub(super) async fn projects(command: Projects, setup: &Setup) -> Result<(), Fai
             Server::find(&common.server, setup)?
                 .delete(&format!("/api/v1/projects/{}", escape(&name)))
                 .await?;
-            setup.ui.note(format!("removed {name}"));
+            if common.output == Output::Json {
+                setup.ui.json(&json!({ "removed": name }));
+            } else {
+                setup.ui.note(format!("removed {name}"));
+            }
         }
         Command::Update {
             name,
@@ -194,7 +203,6 @@ fn show(project: &ProjectView, common: &Common, setup: &Setup) {
 }
 
 fn read_secret(path: &std::path::Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::unreadable(path, &error))?;
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }

@@ -9,12 +9,12 @@ use clap::Args;
 use engine_ports::Notice;
 use engine_runtime::LogName;
 use futures::StreamExt as _;
-use lang::{CompileOptions, SourceFile, Workflow};
-use serde_json::json;
+use lang::{CompileOptions, Workflow};
 use tokio::sync::broadcast::Receiver;
 use vocab::{Inputs, RunId, RunStatus, StepStatus};
 
 use super::args::{ConfigArgs, TrustArg, pair};
+use super::compile::compile;
 use super::follow::{Snapshot, Tail, Watched, follow};
 use super::repository::Repository;
 use super::setup::Setup;
@@ -53,20 +53,10 @@ pub(super) struct Run {
 }
 
 pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
-    let output = command.output;
-    let ended = here_and_now(command, setup).await;
-    // Scripts read one object, whatever went wrong; one that says everything was printed already.
-    if let (Output::Json, Some(error)) = (output, ended.as_ref().err().and_then(Failure::to_json)) {
-        setup.ui.json(&json!({ "run": null, "steps": [], "error": error }));
-    }
-    ended
-}
-
-async fn here_and_now(command: Run, setup: &Setup) -> Result<(), Failure> {
     let mut config = setup.resolve(&command.config.flags(&[]))?.config;
     setup.start_log(&config.log, true)?;
     let options = CompileOptions { limits: config.limits.clone(), ..lint::options(command.trust) };
-    let workflow = compile(&command, &options, setup)?;
+    let workflow = compile(&command.file, &options, &catalogue(), setup)?;
     let inputs = inputs(&workflow, &command.inputs)?;
     let repository = Repository::around(&command.file);
     if let Some(repository) = &repository {
@@ -98,22 +88,6 @@ async fn here_and_now(command: Run, setup: &Setup) -> Result<(), Failure> {
     if detail.run.status == RunStatus::Succeeded { Ok(()) } else { Err(Failure::said(1)) }
 }
 
-fn compile(command: &Run, options: &CompileOptions, setup: &Setup) -> Result<Workflow, Failure> {
-    let source: SourceFile = lint::read(&command.file, &options.limits)?;
-    let compilation = lang::compile(&source, &catalogue(), options);
-    for diagnostic in &compilation.diagnostics {
-        setup.ui.note(lint::render(diagnostic, &source, setup.ui.colours_notes()));
-    }
-    compilation.workflow.ok_or_else(|| {
-        if command.output == Output::Json {
-            let list: Vec<_> = compilation.diagnostics.iter().map(lang::Diagnostic::to_json).collect();
-            let error = json!({ "message": "the file does not compile", "help": null });
-            setup.ui.json(&json!({ "run": null, "steps": [], "error": error, "diagnostics": list }));
-        }
-        Failure::said(2)
-    })
-}
-
 /// The inputs as the workflow types them; all that is wrong with them at once.
 fn inputs(workflow: &Workflow, given: &[(String, String)]) -> Result<Inputs, Failure> {
     let mut inputs = Inputs::new();
@@ -131,7 +105,16 @@ fn inputs(workflow: &Workflow, given: &[(String, String)]) -> Result<Inputs, Fai
             workflow.resolve_inputs(inputs.clone()).err().into_iter().flatten().map(|e| e.to_string()),
         );
     }
-    if errors.is_empty() { Ok(inputs) } else { Err(Failure::usage(errors.join("\n"))) }
+    if errors.is_empty() {
+        return Ok(inputs);
+    }
+    let names: Vec<_> = workflow.inputs.keys().map(|name| format!("`{name}`")).collect();
+    let help = if names.is_empty() {
+        "it takes no inputs".to_owned()
+    } else {
+        format!("give inputs with --input NAME=VALUE; it takes {}", names.join(", "))
+    };
+    Err(Failure::usage(errors.join("\n")).help(help))
 }
 
 /// Starts the run and follows it. A signal cancels it: what it made is undone, then the command ends. A second

@@ -1,5 +1,6 @@
 //! `runs …`: look at runs of a server, and steer them.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value as Json;
@@ -15,6 +16,9 @@ use crate::ui::{Output, Tone, took};
 
 /// Look at runs, and steer them.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  image-factory runs list\n  image-factory runs start debian\n  image-factory runs follow RUN"
+)]
 pub(super) struct Runs {
     #[command(subcommand)]
     command: Command,
@@ -30,8 +34,8 @@ enum Command {
         /// Only those of this project
         #[arg(long)]
         project: Option<String>,
-        /// Only those with this status: queued, running, paused, unwinding, finalizing, succeeded, failed, cancelled, `timed_out`
-        #[arg(long)]
+        /// Only those with this status
+        #[arg(long, value_parser = run_status())]
         status: Option<RunStatus>,
         /// How many
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -129,25 +133,15 @@ enum Command {
     },
 }
 
+/// Reads the status of a run; the help and a misspelling list what there is.
+fn run_status() -> impl TypedValueParser<Value = RunStatus> {
+    PossibleValuesParser::new(RunStatus::ALL.iter().map(|status| status.name()))
+        .try_map(|word| word.parse::<RunStatus>())
+}
+
 /// Reads the id of a run.
 pub(super) fn run_id(text: &str) -> Result<RunId, String> {
     text.parse().map_err(|_| format!("`{text}` is no run id; `image-factory runs list` shows them"))
-}
-
-impl Command {
-    /// How its result is to be written.
-    const fn output(&self) -> Output {
-        match self {
-            Self::List { common, .. }
-            | Self::Show { common, .. }
-            | Self::Follow { common, .. }
-            | Self::Cancel { common, .. }
-            | Self::Retry { common, .. }
-            | Self::Start { common, .. } => common.output,
-            Self::Decide(command) => command.output(),
-            Self::Logs { .. } | Self::Undo { .. } => Output::Text,
-        }
-    }
 }
 
 #[derive(Debug, Args)]
@@ -160,16 +154,7 @@ pub(super) struct Common {
 }
 
 pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
-    let output = command.command.output();
-    let ended = dispatch(command.command, setup).await;
-    if let (Output::Json, Some(problem)) = (output, ended.as_ref().err().and_then(Failure::answer)) {
-        setup.ui.json(problem);
-    }
-    ended
-}
-
-async fn dispatch(command: Command, setup: &Setup) -> Result<(), Failure> {
-    match command {
+    match command.command {
         Command::List { project, status, limit, common } => {
             list(project, status, limit, &common, setup).await
         }

@@ -22,7 +22,7 @@ use crate::wire::{Purpose, Wired};
 /// Serve API, webhooks and registry.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  image-factory serve\n  image-factory serve --data-dir /srv/factory --listen 127.0.0.1:8080\n  image-factory serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --external-url https://factory.example"
+    after_help = "Examples:\n  image-factory serve\n  image-factory serve --data-dir /srv/factory --listen 127.0.0.1:8080\n  image-factory serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem \\\n    --external-url https://factory.example"
 )]
 pub(super) struct Serve {
     /// Address to serve on; port 0 takes a free one [default: 127.0.0.1:8080]

@@ -15,6 +15,12 @@ pub enum ConfigError {
         /// What the system said.
         reason: String,
     },
+    /// Where the file would lie is no folder.
+    #[error("{} is no folder; name another with --data-dir, IMAGE_FACTORY_DATA_DIR or --config", path.display())]
+    NoFolder {
+        /// What is there instead.
+        path: PathBuf,
+    },
     /// The file is not TOML.
     #[error("the configuration file {} is not TOML: {reason}", path.display())]
     NotToml {

@@ -14,6 +14,10 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<(String, Raw)>>, ConfigErro
     let unreadable = |reason: String| ConfigError::Unreadable { path: path.to_owned(), reason };
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            let folder = path.parent().unwrap_or(path);
+            return Err(ConfigError::NoFolder { path: folder.to_owned() });
+        }
         Err(error) => return Err(unreadable(error.to_string())),
         Ok(meta) if meta.len() > MOST_BYTES => {
             return Err(unreadable(format!("it is larger than {MOST_BYTES} bytes")));

@@ -67,6 +67,10 @@ impl DataError {
             Self::InUse { .. } => {
                 Some("wait until it has ended, or choose another folder with --data-dir".to_owned())
             }
+            Self::Io { .. } => Some(
+                "choose another folder with --data-dir, or make this one writable for who runs the command"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

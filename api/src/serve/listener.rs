@@ -8,6 +8,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,6 +28,9 @@ const MOST_STREAMS: u32 = 256;
 const HEAD_BYTES: u32 = 64 * 1024;
 /// Time for answers under way once the server ends.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// How long the other side may take nothing of what it is sent. Then the system gives the connection up, with all
+/// that waits behind it: a client that stands still would otherwise hold its place for ever.
+const STALL: Duration = Duration::from_secs(120);
 /// Pause after an accept that failed, as when no file descriptor is left.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -35,6 +39,7 @@ pub(crate) struct Listener {
     inner: TcpListener,
     /// What it is bound to, with the port that port 0 became.
     pub(crate) address: SocketAddr,
+    stall: Duration,
 }
 
 impl Listener {
@@ -42,7 +47,7 @@ impl Listener {
         let fail = |source| ServeError::Bind { address, source };
         let inner = TcpListener::bind(address).await.map_err(fail)?;
         let address = inner.local_addr().map_err(fail)?;
-        Ok(Self { inner, address })
+        Ok(Self { inner, address, stall: STALL })
     }
 }
 
@@ -58,7 +63,7 @@ pub(crate) async fn serve(
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener.inner, &slots) => accepted,
+            accepted = accept(&listener, &slots) => accepted,
         };
         match accepted {
             Ok((stream, permit)) => {
@@ -78,14 +83,15 @@ pub(crate) async fn serve(
 }
 
 async fn accept(
-    listener: &TcpListener,
+    listener: &Listener,
     slots: &Arc<Semaphore>,
 ) -> Result<(TcpStream, Option<OwnedSemaphorePermit>), std::io::Error> {
     // The semaphore is never closed, so there is always a permit in the end.
     let permit = Arc::clone(slots).acquire_owned().await.ok();
-    let (stream, _) = listener.accept().await?;
+    let (stream, _) = listener.inner.accept().await?;
     // Small answers go out at once.
     stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_tcp_user_timeout(Some(listener.stall))?;
     Ok((stream, permit))
 }
 
@@ -127,5 +133,80 @@ async fn exchange(
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use engine_runtime::{SystemClock, SystemIds};
+    use futures::StreamExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::Instant;
+    use warp::Filter as _;
+
+    use super::*;
+    use crate::reply;
+    use crate::serve::complete;
+
+    /// A server whose only answer never ends.
+    struct Endless {
+        address: SocketAddr,
+        answers: Arc<()>,
+    }
+
+    impl Endless {
+        async fn start(stall: Duration) -> Self {
+            let answers = Arc::new(());
+            let held = Arc::clone(&answers);
+            let route = warp::get().map(move || {
+                let held = Arc::clone(&held);
+                let chunks = futures::stream::repeat((held, Bytes::from(vec![b'x'; 65_536])));
+                reply::stream("text/plain", chunks.map(|(_, chunk)| Ok(chunk)))
+            });
+            let edge = Edge::new(complete(route), Arc::new(SystemIds::new()), Arc::new(SystemClock::new()));
+            let bound = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+            let address = bound.address;
+            tokio::spawn(serve(Listener { stall, ..bound }, None, edge, CancellationToken::new()));
+            Self { address, answers }
+        }
+
+        async fn ask(&self) -> TcpStream {
+            let mut client = TcpStream::connect(self.address).await.unwrap();
+            client.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+            client.readable().await.unwrap();
+            assert!(self.is_answering());
+            client
+        }
+
+        /// Whether an answer is under way: besides this and the route, somebody holds on.
+        fn is_answering(&self) -> bool {
+            Arc::strong_count(&self.answers) > 2
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_loses_its_connection() {
+        let server = Endless::start(Duration::from_secs(1)).await;
+        let (begun, mut client) = (Instant::now(), server.ask().await);
+        while server.is_answering() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it holds its place");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(begun.elapsed() >= Duration::from_secs(1), "it has its time");
+        let ended = tokio::io::copy(&mut client, &mut tokio::io::sink()).await;
+        assert!(ended.is_err(), "what was cut must not look whole: {ended:?}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_little_at_a_time_keeps_its_connection() {
+        let server = Endless::start(Duration::from_secs(1)).await;
+        let (begun, mut client) = (Instant::now(), server.ask().await);
+        let mut piece = vec![0; 1024 * 1024];
+        while begun.elapsed() < Duration::from_secs(4) {
+            client.read_exact(&mut piece).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+        assert!(server.is_answering());
     }
 }

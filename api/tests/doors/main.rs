@@ -13,5 +13,6 @@ mod publish;
 mod refusals;
 mod retention;
 mod retry;
+mod scripts;
 mod tls;
 mod webhook;

@@ -1,6 +1,6 @@
 //! Writes the workflow, once it compiles, and never over another.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -29,7 +29,11 @@ pub(in crate::cli) struct Init {
 
 pub(in crate::cli) fn init(command: &Init, setup: &Setup) -> Result<(), Failure> {
     let top = std::fs::canonicalize(&command.folder)
-        .map_err(|error| Failure::usage(format!("cannot look at {}: {error}", command.folder.display())))?;
+        .and_then(|top| if top.is_dir() { Ok(top) } else { Err(io::ErrorKind::NotADirectory.into()) })
+        .map_err(|error| {
+            Failure::usage(format!("cannot look at {}: {error}", command.folder.display()))
+                .help("name the folder of a repository, or leave it out for this one")
+        })?;
     let name = command.name.clone().or_else(|| name_of(&top)).ok_or_else(|| {
         Failure::usage("the folder's name is no name for a workflow").help("give one with --name NAME")
     })?;

@@ -138,6 +138,14 @@ mod tests {
     }
 
     #[test]
+    fn fields_of_a_base_that_the_specification_does_not_know_stay() {
+        let more = json!({ "Healthcheck": { "Test": ["CMD", "true"] }, "OnBuild": [], "Shell": ["/bin/sh"] });
+        let base = json!({ "architecture": "amd64", "os": "linux", "config": more });
+        let config = config(Some(&base), &ConfigChanges::default(), Arch::Amd64, "1970-01-01T00:00:00Z", &[]);
+        assert_eq!(config["config"], more);
+    }
+
+    #[test]
     fn a_new_entrypoint_drops_the_arguments_of_the_old_one() {
         let changes = ConfigChanges { entrypoint: Some(vec!["/app".into()]), ..ConfigChanges::default() };
         let config = config(Some(&base()), &changes, Arch::Amd64, "1970-01-01T00:00:00Z", &[]);

@@ -7,6 +7,9 @@ mod layout;
 mod manifest;
 mod time;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use base::{Base, BaseError};
 pub(crate) use config::{ConfigChanges, config};
 pub(crate) use layer::{Descriptor, Layer, LayerWriter};
