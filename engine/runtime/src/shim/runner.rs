@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine_ports::{Capture, LogStream, StepLog, ToolCommand, ToolError, ToolExit, ToolRunner};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
@@ -161,7 +161,7 @@ impl ToolRunner for ShimRunner {
         }
         match report {
             Report::Refused { missing: true, .. } if !program.exists() => Err(ToolError::NotFound(name)),
-            Report::Refused { reason, .. } => Err(failed(reason)),
+            Report::Refused { reason, .. } | Report::Trouble { reason } => Err(failed(reason)),
             Report::Ended { survivors, .. } if !survivors.is_empty() => {
                 Err(failed(format!("it left processes that do not die: {survivors:?}")))
             }
@@ -239,6 +239,18 @@ impl Session<'_> {
     }
 }
 
+/// Reads reports up to the last one; none where the shim ends without it.
+async fn last_report(reports: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Report>> {
+    loop {
+        match frame::read_async(reports).await? {
+            Some(Report::Trouble { reason }) => {
+                tracing::warn!(%reason, "a shim has trouble; its tool goes on");
+            }
+            report => return Ok(report),
+        }
+    }
+}
+
 /// Gives the order, waits for the report, and asks the shim to stop when it is time.
 async fn supervise(
     control: &mut UnixStream,
@@ -257,7 +269,7 @@ async fn supervise(
     };
     let outcome = async {
         orders.write_all(&order).await?;
-        let report = frame::read_async::<Report>(&mut reports);
+        let report = last_report(&mut reports);
         tokio::pin!(report);
         let timeout = async {
             match command.timeout {
