@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             nix::unistd::setuid(args[2].to_str().unwrap().parse::<u32>().unwrap().into()).unwrap();
             shim_main()
         }
+        Some("fake-shim") => fake_shim(),
         Some("factory") => factory(Path::new(&args[2])),
         _ => {
             let arguments = Arguments::from_args();
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     type Test = fn(&Path);
-    let all: [(&str, Test); 14] = [
+    let all: [(&str, Test); 15] = [
         ("output_goes_to_the_log_and_the_exit_code_comes_back", output_and_exit_code),
         ("a_tool_sees_only_the_environment_that_was_set", cleared_environment),
         ("standard_input_is_what_was_given_or_nothing", standard_input),
@@ -50,6 +51,7 @@ fn trials() -> Vec<Trial> {
         ("a_tool_that_takes_too_long_is_stopped", timeout),
         ("cancel_ends_a_child_that_detached_and_ignores_sigterm", cancel_ends_all),
         ("what_a_tool_leaves_running_ends_with_it", leftovers_end),
+        ("what_does_not_die_is_named_and_not_waited_for", survivors_are_named),
         ("a_killed_factory_leaves_nothing", factory_killed),
         ("a_killed_shim_leaves_nothing", shim_killed),
         ("the_sweep_ends_what_factory_and_shim_left_and_nothing_else", sweep_after_both),
@@ -287,6 +289,58 @@ fn leftovers_end(home: &Path) {
     let (result, _) = run(home, script(home, DETACH));
     assert!(result.unwrap().success());
     assert!(!alive(pid(&home.join("pid"))));
+}
+
+/// Plays a shim below which something does not die, which cannot be had for a test: it leaves a process that holds
+/// the tool's pipes, says so, and ends.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::zombie_processes,
+    reason = "this is a shim, if only a played one, and what it starts must outlive it"
+)]
+fn fake_shim() -> ExitCode {
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd as _;
+
+    let mut control =
+        std::os::unix::net::UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    let mut length = [0; 4];
+    control.read_exact(&mut length).unwrap();
+    control.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize]).unwrap();
+    let survivor = std::process::Command::new("sleep")
+        .arg("60")
+        .stdin(std::process::Stdio::null())
+        .env_clear()
+        .spawn()
+        .unwrap();
+    let report = serde_json::json!({"Ended": {
+        "code": 0,
+        "signal": null,
+        "usage": {"user_millis": 0, "system_millis": 0, "max_rss_kib": 0},
+        "survivors": [survivor.id()],
+    }})
+    .to_string();
+    control.write_all(&u32::try_from(report.len()).unwrap().to_be_bytes()).unwrap();
+    control.write_all(report.as_bytes()).unwrap();
+    ExitCode::SUCCESS
+}
+
+fn survivors_are_named(home: &Path) {
+    let config = ShimConfig { args: vec!["fake-shim".into()], ..config(home) };
+    let runner = ShimRunner::open(config, &quick()).unwrap();
+    let log = Lines::default();
+    let result = block(async {
+        let cancel = CancellationToken::new();
+        let run = runner.run(script(home, "true"), &log, &cancel);
+        tokio::time::timeout(Duration::from_secs(20), run).await
+    });
+    let log = log.0.into_inner().unwrap();
+    let told = log.iter().find(|line| line.contains("do not die")).unwrap_or_else(|| panic!("{result:?}"));
+    let pid = told.split(['[', ']']).nth(1).unwrap().parse().unwrap();
+    assert!(alive(pid));
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    let Ok(Err(ToolError::Failed { reason, .. })) = result else { panic!("{result:?}") };
+    assert!(reason.contains(&format!("do not die: [{pid}]")), "{reason}");
 }
 
 /// Runs the detaching tool until it is killed.

@@ -20,6 +20,7 @@ mod program;
 mod pump;
 mod record;
 mod runner;
+mod session;
 mod supervision;
 mod sweep;
 
