@@ -80,7 +80,7 @@ limits! {
     log_bytes: Bytes = 64 * MIB;
     /// Length of a log line; the rest is cut and marked.
     log_line_bytes: Bytes = 16 * KIB;
-    /// Work folder of one attempt.
+    /// Work folder of one attempt; each file and folder in it counts at least 4 KiB.
     work_bytes: Bytes = 20 * GIB;
     /// Files and folders in one tree.
     tree_entries: Count = 2_000_000;

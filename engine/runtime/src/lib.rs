@@ -13,6 +13,7 @@ mod engine;
 mod logs;
 mod shared;
 mod shim;
+mod steady;
 mod system;
 mod work;
 

@@ -1,6 +1,7 @@
 //! Nothing that a tool started outlives it: real processes, killed in every way.
 //!
-//! This test program is its own shim (`exec-shim`) and its own factory that can be killed (`factory`).
+//! This test program is its own shim (`exec-shim`, and `exec-shim-as` of another user), a shim that is only played
+//! (`fake-shim`), and its own factory that can be killed (`factory`).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -23,6 +24,11 @@ fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
     match args.get(1).and_then(|arg| arg.to_str()) {
         Some("exec-shim") => shim_main(),
+        Some("exec-shim-as") => {
+            nix::unistd::setuid(args[2].to_str().unwrap().parse::<u32>().unwrap().into()).unwrap();
+            shim_main()
+        }
+        Some("fake-shim") => fake_shim(),
         Some("factory") => factory(Path::new(&args[2])),
         _ => {
             let arguments = Arguments::from_args();
@@ -33,16 +39,19 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     type Test = fn(&Path);
-    let all: [(&str, Test); 12] = [
+    let all: [(&str, Test); 15] = [
         ("output_goes_to_the_log_and_the_exit_code_comes_back", output_and_exit_code),
         ("a_tool_sees_only_the_environment_that_was_set", cleared_environment),
         ("standard_input_is_what_was_given_or_nothing", standard_input),
         ("bounds_are_kept_by_the_kernel", bounds),
+        ("a_bound_on_processes_never_costs_the_shim", bound_on_processes),
+        ("a_record_that_cannot_be_written_does_not_end_the_tool", unwritable_record),
         ("a_missing_program_is_named", missing_program),
         ("too_much_output_stops_the_tool", too_much_output),
         ("a_tool_that_takes_too_long_is_stopped", timeout),
         ("cancel_ends_a_child_that_detached_and_ignores_sigterm", cancel_ends_all),
         ("what_a_tool_leaves_running_ends_with_it", leftovers_end),
+        ("what_does_not_die_is_named_and_not_waited_for", survivors_are_named),
         ("a_killed_factory_leaves_nothing", factory_killed),
         ("a_killed_shim_leaves_nothing", shim_killed),
         ("the_sweep_ends_what_factory_and_shim_left_and_nothing_else", sweep_after_both),
@@ -80,14 +89,17 @@ impl StepLog for Lines {
     fn mask(&self, _: &str) {}
 }
 
-fn runner(home: &Path, limits: &Limits) -> ShimRunner {
-    let config = ShimConfig {
+fn config(home: &Path) -> ShimConfig {
+    ShimConfig {
         program: std::env::current_exe().unwrap(),
         args: vec![OsString::from("exec-shim")],
         path: OsString::from("/usr/local/bin:/usr/bin:/bin"),
         folder: home.join("shims"),
-    };
-    ShimRunner::open(config, limits).unwrap()
+    }
+}
+
+fn runner(home: &Path, limits: &Limits) -> ShimRunner {
+    ShimRunner::open(config(home), limits).unwrap()
 }
 
 fn quick() -> Limits {
@@ -182,6 +194,60 @@ fn bounds(home: &Path) {
     assert_eq!(fs::metadata(home.join("big")).unwrap().len(), 4096);
 }
 
+/// Whatever the bound is: the tool runs, or it is refused with the reason. The shim itself never breaks on it.
+fn bound_on_processes(home: &Path) {
+    // Of a user of its own, since the bound counts all processes of a user, and spares root.
+    let user = 61_842;
+    if !nix::unistd::geteuid().is_root() {
+        test_parts::skipped(
+            "root",
+            "a_bound_on_processes_never_costs_the_shim",
+            "only root becomes another user",
+        );
+        return;
+    }
+    let mut outcomes = Vec::new();
+    for tool_processes in 1..=12 {
+        let limits = Limits { tool_processes, ..quick() };
+        let config =
+            ShimConfig { args: vec!["exec-shim-as".into(), user.to_string().into()], ..config(home) };
+        let runner = ShimRunner::open(config, &limits).unwrap();
+        for folder in [home, &home.join("shims")] {
+            std::os::unix::fs::chown(folder, Some(user), None).unwrap();
+        }
+        let mut command = ToolCommand::new("cat", home).capture(100);
+        command.stdin = Some(b"read".to_vec());
+        match block(runner.run(command, &Lines::default(), &CancellationToken::new())) {
+            Ok(exit) => outcomes.push(exit.stdout == b"read"),
+            Err(ToolError::Failed { reason, .. }) if reason.contains("temporarily unavailable") => {
+                outcomes.push(false);
+            }
+            other => panic!("with {tool_processes} processes: {other:?}"),
+        }
+    }
+    assert!(!outcomes[0] && outcomes[11], "{outcomes:?}");
+    assert!(outcomes.is_sorted(), "{outcomes:?}");
+}
+
+/// The tool itself bars the way to the record, starts what the shim has to write down, and clears the way again.
+fn unwritable_record(home: &Path) {
+    let text = format!(
+        r#"for record in shims/*.json; do barrier="${{record%.json}}.new"; done
+mkdir "$barrier"
+{DETACH_BARE}
+sleep 1
+rmdir "$barrier"
+tries=0
+until grep -q "\"pid\":$(cat bare)," "$record" || [ $tries -gt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+[ $tries -le 100 ]
+"#
+    );
+    let (result, _) = run(home, script(home, &text));
+    let exit = result.unwrap();
+    assert!(exit.success(), "it is written down as soon as that can be: {exit:?}");
+    assert!(!alive(pid(&home.join("bare"))));
+}
+
 fn missing_program(home: &Path) {
     let (result, _) = run(home, ToolCommand::new("no-such-program", home));
     assert_eq!(result, Err(ToolError::NotFound("no-such-program".into())));
@@ -223,6 +289,58 @@ fn leftovers_end(home: &Path) {
     let (result, _) = run(home, script(home, DETACH));
     assert!(result.unwrap().success());
     assert!(!alive(pid(&home.join("pid"))));
+}
+
+/// Plays a shim below which something does not die, which cannot be had for a test: it leaves a process that holds
+/// the tool's pipes, says so, and ends.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::zombie_processes,
+    reason = "this is a shim, if only a played one, and what it starts must outlive it"
+)]
+fn fake_shim() -> ExitCode {
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd as _;
+
+    let mut control =
+        std::os::unix::net::UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    let mut length = [0; 4];
+    control.read_exact(&mut length).unwrap();
+    control.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize]).unwrap();
+    let survivor = std::process::Command::new("sleep")
+        .arg("60")
+        .stdin(std::process::Stdio::null())
+        .env_clear()
+        .spawn()
+        .unwrap();
+    let report = serde_json::json!({"Ended": {
+        "code": 0,
+        "signal": null,
+        "usage": {"user_millis": 0, "system_millis": 0, "max_rss_kib": 0},
+        "survivors": [survivor.id()],
+    }})
+    .to_string();
+    control.write_all(&u32::try_from(report.len()).unwrap().to_be_bytes()).unwrap();
+    control.write_all(report.as_bytes()).unwrap();
+    ExitCode::SUCCESS
+}
+
+fn survivors_are_named(home: &Path) {
+    let config = ShimConfig { args: vec!["fake-shim".into()], ..config(home) };
+    let runner = ShimRunner::open(config, &quick()).unwrap();
+    let log = Lines::default();
+    let result = block(async {
+        let cancel = CancellationToken::new();
+        let run = runner.run(script(home, "true"), &log, &cancel);
+        tokio::time::timeout(Duration::from_secs(20), run).await
+    });
+    let log = log.0.into_inner().unwrap();
+    let told = log.iter().find(|line| line.contains("do not die")).unwrap_or_else(|| panic!("{result:?}"));
+    let pid = told.split(['[', ']']).nth(1).unwrap().parse().unwrap();
+    assert!(alive(pid));
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    let Ok(Err(ToolError::Failed { reason, .. })) = result else { panic!("{result:?}") };
+    assert!(reason.contains(&format!("do not die: [{pid}]")), "{reason}");
 }
 
 /// Runs the detaching tool until it is killed.

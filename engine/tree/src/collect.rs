@@ -52,10 +52,21 @@ impl Meter {
 
     /// Takes in an entry, before any of its content is read.
     pub(crate) fn charge(&mut self, path: &TreePath, meta: &Meta, kind: &Kind) -> Result<(), Error> {
+        self.count()?;
+        self.weigh(path, meta, kind)
+    }
+
+    /// Takes in an entry of which no more than the name is known.
+    pub(crate) const fn count(&mut self) -> Result<(), Error> {
         self.entries += 1;
         if self.entries > self.limits.entries {
             return Err(Error::TooManyEntries { limit: self.limits.entries });
         }
+        Ok(())
+    }
+
+    /// Takes in what a counted entry weighs, before any of its content is read.
+    pub(crate) fn weigh(&mut self, path: &TreePath, meta: &Meta, kind: &Kind) -> Result<(), Error> {
         let link = match kind {
             Kind::Symlink(target) => target.len(),
             _ => 0,

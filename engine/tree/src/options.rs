@@ -50,14 +50,22 @@ pub struct PackOptions {
     pub owners: Owners,
     /// Permission bits.
     pub modes: Modes,
+    /// Bounds of the tree.
+    pub limits: Limits,
     /// Paths relative to the folder that are left out, with all below them.
     pub exclude: Vec<PathBuf>,
 }
 
 impl PackOptions {
     /// All entries at `seconds` since the Unix epoch, owners and modes as they are.
-    pub const fn at(seconds: i64) -> Self {
-        Self { mtime: Mtime::Fixed(seconds), owners: Owners::Keep, modes: Modes::Keep, exclude: Vec::new() }
+    pub const fn at(seconds: i64, limits: Limits) -> Self {
+        Self {
+            mtime: Mtime::Fixed(seconds),
+            owners: Owners::Keep,
+            modes: Modes::Keep,
+            limits,
+            exclude: Vec::new(),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use nix::libc;
 use nix::sys::stat::{major, minor};
 
 use crate::Refusal;
+use crate::collect::Meter;
 use crate::entry::{Entry, Kind, Meta, belongs_to_the_tree};
 use crate::error::Error;
 use crate::options::{PackOptions, apply};
@@ -21,7 +22,8 @@ use crate::write::{Archive, Writer};
 /// Writes the tree below `dir` as an archive. Links are kept, never followed.
 ///
 /// Nobody else may write below `dir` meanwhile; a file that changes under the reader is an error. Sockets are left
-/// out, as nothing can be done with one that nobody listens on.
+/// out, as nothing can be done with one that nobody listens on. A tree above the limits is refused as soon as that
+/// is known, so what a folder holds never decides how much memory this takes.
 pub fn pack(dir: &Path, writer: impl Write, options: &PackOptions) -> Result<Archive, Error> {
     let excluded = options
         .exclude
@@ -35,37 +37,35 @@ pub fn pack(dir: &Path, writer: impl Write, options: &PackOptions) -> Result<Arc
     // The first name of each file that has several, by device and number.
     let mut links: HashMap<(u64, u64), TreePath> = HashMap::new();
     // Folders on the way down, each with the names that are still to come, last first.
-    let mut stack = vec![(TreePath::default(), names(dir)?)];
+    let mut listing = Listing { excluded, meter: Meter::new(options.limits) };
+    let mut stack = vec![(TreePath::default(), listing.names(dir, &TreePath::default())?)];
     while let Some((folder, left)) = stack.last_mut() {
         let Some(name) = left.pop() else {
             stack.pop();
             continue;
         };
         let path = folder.child(name.as_bytes());
-        if excluded.contains(&path) {
-            continue;
-        }
         let at = dir.join(path.as_path());
         let found = fs::symlink_metadata(&at).map_err(Error::io("read", &at))?;
         if found.file_type().is_socket() {
-            continue;
+            // It took the place of something else since the folder was listed.
+            return Err(Error::refused(path.as_bytes(), Refusal::Changed));
         }
         let mut entry = describe(path, &at, &found)?;
         apply(&mut entry.meta, &entry.kind, options.mtime, options.owners, options.modes);
-        match entry.kind {
-            Kind::File(size) if found.nlink() > 1 => {
-                let first = links.entry((found.dev(), found.ino())).or_insert_with(|| entry.path.clone());
-                if *first == entry.path {
-                    append_file(&mut writer, &entry, &at, size)?;
-                } else {
-                    entry.kind = Kind::HardLink(first.clone());
-                    writer.append(&entry, &mut io::empty())?;
-                }
+        if matches!(entry.kind, Kind::File(_)) && found.nlink() > 1 {
+            let first = links.entry((found.dev(), found.ino())).or_insert_with(|| entry.path.clone());
+            if *first != entry.path {
+                entry.kind = Kind::HardLink(first.clone());
             }
+        }
+        listing.meter.weigh(&entry.path, &entry.meta, &entry.kind)?;
+        match entry.kind {
             Kind::File(size) => append_file(&mut writer, &entry, &at, size)?,
             Kind::Folder => {
                 writer.append(&entry, &mut io::empty())?;
-                stack.push((entry.path, names(&at)?));
+                let below = listing.names(&at, &entry.path)?;
+                stack.push((entry.path, below));
             }
             _ => writer.append(&entry, &mut io::empty())?,
         }
@@ -73,16 +73,33 @@ pub fn pack(dir: &Path, writer: impl Write, options: &PackOptions) -> Result<Arc
     writer.finish()
 }
 
-/// The names in a folder, last first.
-fn names(folder: &Path) -> Result<Vec<OsString>, Error> {
-    let read = |source| Error::io("read", folder)(source);
-    let mut names = fs::read_dir(folder)
-        .map_err(read)?
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(read)?;
-    names.sort_unstable_by(|one, other| other.as_bytes().cmp(one.as_bytes()));
-    Ok(names)
+/// Lists folders, and counts what it lists: names are held in memory before anything else is known of them.
+struct Listing {
+    excluded: BTreeSet<TreePath>,
+    meter: Meter,
+}
+
+impl Listing {
+    /// The names in the folder `at`, which is `path` in the tree, last first; those left out that have no place in
+    /// the tree.
+    fn names(&mut self, at: &Path, path: &TreePath) -> Result<Vec<OsString>, Error> {
+        let read = |source| Error::io("read", at)(source);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(at).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name();
+            if !self.excluded.is_empty() && self.excluded.contains(&path.child(name.as_bytes())) {
+                continue;
+            }
+            if entry.file_type().map_err(read)?.is_socket() {
+                continue;
+            }
+            self.meter.count()?;
+            names.push(name);
+        }
+        names.sort_unstable_by(|one, other| other.as_bytes().cmp(one.as_bytes()));
+        Ok(names)
+    }
 }
 
 fn append_file<W: Write>(writer: &mut Writer<W>, entry: &Entry, at: &Path, size: u64) -> Result<(), Error> {

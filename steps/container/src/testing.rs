@@ -40,7 +40,15 @@ pub(crate) fn shell_tree(harness: &Harness) -> ArtifactRef {
         std::fs::create_dir_all(root.join(path)).unwrap();
     }
     let mut tar = Vec::new();
-    tree::pack(root, &mut tar, &PackOptions { owners: Owners::Root, ..PackOptions::at(0) }).unwrap();
+    tree::pack(
+        root,
+        &mut tar,
+        &PackOptions {
+            owners: Owners::Root,
+            ..PackOptions::at(0, tree::Limits::from(&vocab::Limits::default()))
+        },
+    )
+    .unwrap();
     harness.artifacts.put(ArtifactKind::Tree, &tar).unwrap()
 }
 

@@ -37,7 +37,7 @@ async fn the_golden_debian_is_built_and_tried_with_mmdebstrap_buildah_and_podman
 
     let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/golden-debian/image");
     let mut tar = Vec::new();
-    tree::pack(&image, &mut tar, &PackOptions::at(0)).unwrap();
+    tree::pack(&image, &mut tar, &PackOptions::at(0, tree::Limits::from(&vocab::Limits::default()))).unwrap();
     let context = Value::from(harness.artifacts.put(ArtifactKind::Tree, &tar).unwrap());
     let buildah = Buildah::new();
     let given = inputs(&buildah, [("context", context.clone()), ("base", rootfs["tree"].clone())]);

@@ -79,6 +79,8 @@ pub(super) enum Order {
 pub(super) enum Report {
     /// The tool could not be started.
     Refused { reason: String, missing: bool },
+    /// Something of the shim's own failed; it goes on. Any number of these come before the last report.
+    Trouble { reason: String },
     /// The tool has ended, and nothing that it started is alive, except `survivors`.
     Ended { code: Option<i32>, signal: Option<i32>, usage: Usage, survivors: Vec<i32> },
 }

@@ -12,12 +12,16 @@
 //! When the shim itself is killed, [`sweep_stale`] finds what it left: by a marker in the environment, and by the
 //! pids and start times that the shim wrote down.
 
+mod course;
 mod frame;
+mod helpers;
 mod processes;
 mod program;
 mod pump;
 mod record;
 mod runner;
+mod session;
+mod supervision;
 mod sweep;
 
 pub use program::shim_main;

@@ -1,4 +1,4 @@
-//! The parent's side: starts a shim per tool, carries its output, and stops it.
+//! The parent's side: starts a shim per tool, and says how the tool ended.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -11,8 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engine_ports::{Capture, LogStream, StepLog, ToolCommand, ToolError, ToolExit, ToolRunner};
-use tokio::io::AsyncWriteExt as _;
+use engine_ports::{LogStream, StepLog, ToolCommand, ToolError, ToolExit, ToolRunner};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
@@ -20,10 +19,8 @@ use vocab::Limits;
 
 use super::frame::{self, Bytes, Order, Report, Rlimits, Spec};
 use super::record::{self, MARK_VARIABLE};
-use super::{pump, sweep};
+use super::session::{Session, Stop, left_alive};
 
-/// Bytes of standard error that a message may quote.
-const TAIL_BYTES: usize = 4 * 1024;
 /// What a line may exceed the log's bound by before it is cut unseen: longer than any secret.
 const MASK_ROOM: u64 = 64 * 1024;
 
@@ -101,14 +98,6 @@ impl ShimRunner {
     }
 }
 
-/// Why a tool is being stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    Cancelled,
-    TimedOut,
-    TooMuchOutput(usize),
-}
-
 #[async_trait]
 impl ToolRunner for ShimRunner {
     async fn run(
@@ -148,6 +137,11 @@ impl ToolRunner for ShimRunner {
         let (report, stop, stdout, stderr_tail) =
             session.run(order, log, cancel, &mark, &record).await.map_err(failed)?;
         let cleared = crate::work::remove(temporary).await;
+        if let Some(reason) = left_alive(&report) {
+            // However the tool was ended: what lives on is told.
+            tracing::error!(program = %name, "{reason}");
+            log.line(LogStream::Factory, &reason);
+        }
         match stop {
             Some(Stop::Cancelled) => return Err(ToolError::Cancelled(name)),
             Some(Stop::TimedOut) => {
@@ -161,10 +155,8 @@ impl ToolRunner for ShimRunner {
         }
         match report {
             Report::Refused { missing: true, .. } if !program.exists() => Err(ToolError::NotFound(name)),
-            Report::Refused { reason, .. } => Err(failed(reason)),
-            Report::Ended { survivors, .. } if !survivors.is_empty() => {
-                Err(failed(format!("it left processes that do not die: {survivors:?}")))
-            }
+            Report::Refused { reason, .. } | Report::Trouble { reason } => Err(failed(reason)),
+            ended if let Some(reason) = left_alive(&ended) => Err(failed(reason)),
             Report::Ended { code, signal, usage, .. } => {
                 cleared.map_err(|error| failed(error.to_string()))?;
                 tracing::debug!(program = %name, ?code, ?signal, ?usage, "tool ended");
@@ -189,108 +181,4 @@ impl ToolRunner for ShimRunner {
             .map(|folder| folder.join(program))
             .find(|path| is_program(path))
     }
-}
-
-/// A running shim.
-struct Session<'a> {
-    command: &'a ToolCommand,
-    child: Child,
-    control: UnixStream,
-    line_bound: usize,
-}
-
-impl Session<'_> {
-    async fn run(
-        mut self,
-        order: Vec<u8>,
-        log: &dyn StepLog,
-        cancel: &CancellationToken,
-        mark: &str,
-        record: &Path,
-    ) -> Result<(Report, Option<Stop>, Vec<u8>, String), String> {
-        let (Some(out), Some(err)) = (self.child.stdout.take(), self.child.stderr.take()) else {
-            return Err("the shim's pipes are missing".to_owned());
-        };
-        let too_much = CancellationToken::new();
-        let (capture, bound) = (self.command.stdout, self.line_bound);
-        let stdout = async {
-            match capture {
-                Capture::Log => pump::to_log(out, LogStream::Stdout, log, bound, 0).await.map(|_| Vec::new()),
-                Capture::Bytes(limit) => match pump::to_bytes(out, limit).await {
-                    Ok(Some(bytes)) => Ok(bytes),
-                    Ok(None) => {
-                        too_much.cancel();
-                        Ok(Vec::new())
-                    }
-                    Err(error) => Err(error),
-                },
-            }
-        };
-        let stderr = pump::to_log(err, LogStream::Stderr, log, bound, TAIL_BYTES);
-        let control = supervise(&mut self.control, order, self.command, cancel, &too_much, mark, record);
-        // The shim's end closes the pipes; a shim that vanished was swept before `control` ends.
-        let ((report, stop), stdout, stderr) = tokio::join!(control, stdout, stderr);
-        let status = self.child.wait().await;
-        let report = report?;
-        let stdout = stdout.map_err(|error| format!("its output broke off: {error}"))?;
-        let tail = stderr.map_err(|error| format!("its output broke off: {error}"))?.into_text();
-        status.map_err(|error| format!("the shim cannot be waited for: {error}"))?;
-        Ok((report, stop, stdout, tail))
-    }
-}
-
-/// Gives the order, waits for the report, and asks the shim to stop when it is time.
-async fn supervise(
-    control: &mut UnixStream,
-    order: Vec<u8>,
-    command: &ToolCommand,
-    cancel: &CancellationToken,
-    too_much: &CancellationToken,
-    mark: &str,
-    record: &Path,
-) -> (Result<Report, String>, Option<Stop>) {
-    let (mut reports, mut orders) = control.split();
-    let mut stop = None;
-    let limit = match command.stdout {
-        Capture::Bytes(limit) => limit,
-        Capture::Log => 0,
-    };
-    let outcome = async {
-        orders.write_all(&order).await?;
-        let report = frame::read_async::<Report>(&mut reports);
-        tokio::pin!(report);
-        let timeout = async {
-            match command.timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
-                None => std::future::pending().await,
-            }
-        };
-        stop = tokio::select! {
-            biased;
-            report = &mut report => return report,
-            () = cancel.cancelled() => Some(Stop::Cancelled),
-            () = too_much.cancelled() => Some(Stop::TooMuchOutput(limit)),
-            () = timeout => Some(Stop::TimedOut),
-        };
-        // A shim that has just ended does not listen any more; its report is what counts.
-        if let Ok(order) = frame::encode(&Order::Stop) {
-            let _ = orders.write_all(&order).await;
-        }
-        report.await
-    };
-    let outcome = outcome.await;
-    let reason = match outcome {
-        Ok(Some(report)) => return (Ok(report), stop),
-        Ok(None) => "the shim vanished".to_owned(),
-        Err(error) => format!("the shim broke off: {error}"),
-    };
-    // The shim was killed. What it left carries its mark or stands in its record.
-    let (mark, record) = (mark.to_owned(), record.to_owned());
-    let swept = tokio::task::spawn_blocking(move || sweep::sweep_one(&mark, &record)).await;
-    let swept = match swept {
-        Ok(Ok(killed)) => format!("{reason}; {killed} processes of it were killed"),
-        Ok(Err(error)) => format!("{reason}; {error}"),
-        Err(error) => format!("{reason}; {error}"),
-    };
-    (Err(swept), stop)
 }

@@ -11,7 +11,10 @@ use vocab::{Clock, Limits};
 /// Shortest time between two measurements of the data folder; a long measurement makes it longer.
 const DATA_PAUSE: Duration = Duration::from_secs(60);
 
-/// Bytes that the files below `folder` take on disk. Stops counting above `enough`. Files that vanish meanwhile
+/// What a file, folder or link takes at least: an empty one has no block, and yet an inode and a name.
+const INODE_BYTES: u64 = 4096;
+
+/// Bytes that the files below `folder` take on disk, at least 4 KiB each. Stops counting above `enough`. Files that vanish meanwhile
 /// count nothing; other file systems mounted below are left out.
 pub fn usage(folder: &Path, enough: u64) -> u64 {
     let mut total = 0_u64;
@@ -19,7 +22,7 @@ pub fn usage(folder: &Path, enough: u64) -> u64 {
     for entry in walk.into_iter().flatten() {
         if let Ok(found) = entry.metadata() {
             // A file with several names counts once for each: too much rather than too little.
-            total = total.saturating_add(found.blocks().saturating_mul(512));
+            total = total.saturating_add(found.blocks().saturating_mul(512).max(INODE_BYTES));
         }
         if total > enough {
             break;
@@ -109,6 +112,16 @@ mod tests {
         std::fs::remove_file(home.path().join("big")).unwrap();
         clock.advance(DATA_PAUSE);
         assert_eq!(watch.check(&clock), None);
+    }
+
+    #[test]
+    fn empty_files_take_space_too() {
+        let home = tempfile::tempdir().unwrap();
+        for number in 0..100 {
+            std::fs::write(home.path().join(number.to_string()), "").unwrap();
+        }
+        assert!(usage(home.path(), u64::MAX) >= 100 * INODE_BYTES);
+        assert!(usage(home.path(), 10 * INODE_BYTES) > 10 * INODE_BYTES);
     }
 
     #[test]

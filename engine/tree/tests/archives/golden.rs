@@ -1,9 +1,10 @@
 //! The form never changes silently: its bytes are pinned by a digest.
 
+use crate::fixture::LIMITS;
 use tree::{Modes, Mtime, Owners, PackOptions, pack};
 
 fn options() -> PackOptions {
-    PackOptions { owners: Owners::Root, ..PackOptions::at(1_700_000_000) }
+    PackOptions { owners: Owners::Root, ..PackOptions::at(1_700_000_000, LIMITS) }
 }
 
 #[test]

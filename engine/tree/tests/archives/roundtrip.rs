@@ -17,7 +17,7 @@ fn is_root() -> bool {
 
 fn packed(dir: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
-    pack(dir, &mut bytes, &PackOptions { mtime: Mtime::Keep, ..PackOptions::at(0) }).unwrap();
+    pack(dir, &mut bytes, &PackOptions { mtime: Mtime::Keep, ..PackOptions::at(0, LIMITS) }).unwrap();
     bytes
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use engine_ports::{Action, ActionError, Fingerprint, StepContext, ToolExit};
-use steps_kit::{blocking, inputs, io_failed, materialize, outputs, put_tree};
+use steps_kit::{blocking, inputs, io_failed, materialize, outputs, put_tree, tree_limits};
 use tree::{Modes, Mtime, Owners, PackOptions};
 use vocab::{ActionManifest, Inputs, Outputs, Value};
 
@@ -171,6 +171,7 @@ async fn collect(
         mtime: Mtime::Fixed(timestamp),
         owners: Owners::Keep,
         modes: Modes::Keep,
+        limits: tree_limits(ctx),
         exclude: Vec::new(),
     };
     Ok(put_tree(ctx, folder, options).await?.into())

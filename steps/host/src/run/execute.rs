@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use engine_ports::{ActionError, StepContext, ToolCommand, ToolExit};
 use steps_kit::{
     Tools, environment, fail, io_failed, mask, materialize, outputs, put_tree, read_results, subfolder,
+    tree_limits,
 };
 use tree::{Modes, Owners, PackOptions};
 use vocab::{ActionManifest, ErrorClass, Outputs, Value};
@@ -71,7 +72,7 @@ pub(super) async fn execute(
         owners: Owners::Root,
         modes: Modes::Plain,
         exclude,
-        ..PackOptions::at(script.timestamp)
+        ..PackOptions::at(script.timestamp, tree_limits(ctx))
     };
     let tree = put_tree(ctx, folder, options).await?;
     Ok(outputs([("outputs", Value::Map(values)), ("tree", tree.into())]))

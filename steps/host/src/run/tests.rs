@@ -75,7 +75,7 @@ fn tree_of_one_file() -> vocab::Digest {
     let options = tree::PackOptions {
         owners: tree::Owners::Root,
         modes: tree::Modes::Plain,
-        ..tree::PackOptions::at(946_684_800)
+        ..tree::PackOptions::at(946_684_800, tree::Limits::from(&vocab::Limits::default()))
     };
     tree::pack(folder.path(), std::io::sink(), &options).unwrap().digest
 }

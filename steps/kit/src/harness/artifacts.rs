@@ -47,7 +47,7 @@ impl FakeArtifacts {
         let options = tree::PackOptions {
             owners: tree::Owners::Root,
             modes: tree::Modes::Plain,
-            ..tree::PackOptions::at(0)
+            ..tree::PackOptions::at(0, tree::Limits::from(&vocab::Limits::default()))
         };
         let mut bytes = Vec::new();
         tree::pack(folder.path(), &mut bytes, &options).expect("a folder of text files packs");
