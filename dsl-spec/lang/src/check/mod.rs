@@ -9,6 +9,7 @@ mod inputs;
 mod needs;
 mod pivot;
 mod place;
+mod sizes;
 mod skips;
 mod steps;
 mod values;
@@ -72,6 +73,7 @@ pub(crate) fn check(
     for (_, draft) in &document.outputs {
         values::infer_draft(draft, &Place::new(&context, Here::Outputs), findings);
     }
+    sizes::check(&context, findings);
     let graphs = (context.body.into_finished(), context.finally.into_finished());
     (!findings.any_error()).then(|| finish::finish(document, graphs))?
 }

@@ -103,6 +103,7 @@ codes! {
     IF0055 ImpliedNeed Warning "a need that is already implied";
     IF0056 NeverHolds Warning "a condition that the gate never lets through";
     IF0057 NeverNull Warning "a fallback that is never used";
+    IF0058 TooLargeForEvent Error "more than an event holds";
 }
 
 impl FromStr for Code {
