@@ -14,7 +14,7 @@ pub(super) fn check(context: &Context<'_>, part: Part, index: usize, findings: &
     let Some(condition) = &steps.drafts[index].condition else { return };
     let before = findings.errors();
     infer_condition(condition, &Place::new(context, Here::Condition(part, index)), findings);
-    if let Some(Value::Bool(value)) = constant(condition, before, findings) {
+    if let Some(Value::Bool(value)) = constant(condition, &context.options.limits, before, findings) {
         let message = format!("this condition is always {value}");
         let help = if value { "leave out `if`" } else { "the step never runs; remove it" };
         findings.push(Finding::new(Code::ConstantCondition, condition.span, message).help(help));
