@@ -58,6 +58,7 @@ pub(crate) fn check(
     let finally = Steps::new(Part::Finally, &document.finally, catalogue);
     let mut context = Context { document: &document, catalogue, options, body, finally };
     steps::check_names(&context, findings);
+    steps::check_settings(&context, findings);
     let body = needs::resolve(&context, Part::Body, findings);
     let finally = needs::resolve(&context, Part::Finally, findings);
     context.body.graph = body;

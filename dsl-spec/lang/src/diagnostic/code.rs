@@ -104,6 +104,7 @@ codes! {
     IF0056 NeverHolds Warning "a condition that never holds";
     IF0057 NeverNull Warning "a fallback that is never used";
     IF0058 TooLargeForEvent Error "more than an event holds";
+    IF0059 NoEffect Warning "a setting without effect";
 }
 
 impl FromStr for Code {
