@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use vocab::{Inputs, Name};
 use warp::http::StatusCode;
 
-use super::source::{Opened, ReadError, WorkflowFile, run_source};
+use super::source::{Opened, ReadError, ReadFault, WORKFLOW_FOLDER, WorkflowFile, run_source};
 use super::{Claim, Push};
 use crate::factory::{Factory, NewStart};
 use crate::model::{Refused, Skipped, Started, TriggerAnswer};
@@ -132,7 +132,16 @@ async fn act(
         answer.message = Some(format!("`{}` was deleted: nothing to run", push.git_ref));
         return Ok(answer);
     };
-    let files = read(factory, project, commit, &push.git_ref).await?;
+    let files = match read(factory, project, commit, &push.git_ref).await {
+        Ok(files) => files,
+        // Whoever pushed can mend it, not whoever looks after the project's address.
+        Err(ReadError { fault: ReadFault::Content, message }) => {
+            let file = format!("{WORKFLOW_FOLDER}/");
+            answer.refused.push(Refused { file, diagnostics: Vec::new(), reason: Some(message) });
+            return Ok(answer);
+        }
+        Err(error) => return Err(Failed::outside(error.message)),
+    };
     // Asked once, and only when a workflow wants to know.
     let mut changed = Changed::Unasked;
     if files.is_empty() {
@@ -234,24 +243,24 @@ async fn read(
     project: &Project,
     commit: &str,
     git_ref: &str,
-) -> Result<Vec<WorkflowFile>, Failed> {
+) -> Result<Vec<WorkflowFile>, ReadError> {
     let mut pause = PAUSE;
-    for attempt in 1.. {
+    let mut attempt = 1;
+    loop {
         let read = async {
             let opened = Opened::new(project, factory.engine.secrets()).await?;
             factory.source.workflows(&opened, commit, Some(git_ref)).await
         };
         match read.await {
-            Ok(files) => return Ok(files),
-            Err(ReadError { transient: true, message }) if attempt < TRIES => {
+            Err(ReadError { fault: ReadFault::Passing, message }) if attempt < TRIES => {
                 tracing::warn!(project = %project.name, message, "the repository cannot be read; another try follows");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
+                attempt += 1;
             }
-            Err(error) => return Err(Failed::outside(error.message)),
+            read => return read,
         }
     }
-    Err(Failed::outside("the repository cannot be read".to_owned()))
 }
 
 impl NewStart {
