@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use engine_ports::ActionError;
-use steps_source::reading::{Content, RepositoryFile, RepositoryReader, Source};
+use steps_source::reading::{Content, Files, RepositoryFile, RepositoryReader, Source};
 use tokio_util::sync::CancellationToken;
 use vocab::ErrorClass;
 
-use crate::trigger::{Found, Opened, ReadError, WorkflowFile, WorkflowSource, WorkflowText};
+use crate::trigger::{
+    Found, Opened, ReadError, ReadFault, WORKFLOW_FOLDER, WorkflowFile, WorkflowSource, WorkflowText,
+};
 
-/// Where a repository keeps its workflows.
-const FOLDER: &str = ".image-factory";
 const SUFFIXES: &[&str] = &[".yaml", ".yml"];
 
 /// Reads workflows with the real Git.
@@ -43,9 +43,21 @@ fn workflow(file: RepositoryFile) -> WorkflowFile {
 }
 
 fn refused(error: ActionError) -> ReadError {
-    let transient = matches!(error.class, ErrorClass::Transient | ErrorClass::Capacity);
+    let fault = match error.class {
+        ErrorClass::Transient | ErrorClass::Capacity => ReadFault::Passing,
+        _ => ReadFault::Repository,
+    };
     let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
-    ReadError { message: format!("{}{help}", error.message), transient }
+    ReadError { message: format!("{}{help}", error.message), fault }
+}
+
+fn too_many(found: usize, most: usize) -> ReadError {
+    let message = format!(
+        "`{WORKFLOW_FOLDER}/` holds {found} workflow files ({}), and at most {most} are read: merge or remove some, move what \
+         is no workflow elsewhere, or split the repository",
+        SUFFIXES.join(", ")
+    );
+    ReadError { message, fault: ReadFault::Content }
 }
 
 #[async_trait]
@@ -57,9 +69,11 @@ impl WorkflowSource for GitWorkflows {
         git_ref: Option<&str>,
     ) -> Result<Vec<WorkflowFile>, ReadError> {
         let source = source(repository, git_ref);
-        let files = self.reader.read_files(&source, commit, FOLDER, SUFFIXES, &self.stop).await;
-        let files = files.map_err(refused)?;
-        Ok(files.into_iter().map(workflow).collect())
+        let files = self.reader.read_files(&source, commit, WORKFLOW_FOLDER, SUFFIXES, &self.stop).await;
+        match files.map_err(refused)? {
+            Files::Read(files) => Ok(files.into_iter().map(workflow).collect()),
+            Files::TooMany { found, most } => Err(too_many(found, most)),
+        }
     }
 
     async fn changed(

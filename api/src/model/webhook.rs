@@ -34,11 +34,11 @@ pub(crate) struct Started {
 /// A workflow that cannot run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Refused {
-    /// The workflow's file.
+    /// The workflow's file, or `.image-factory/` when nothing in it was read.
     pub(crate) file: String,
     /// What is wrong with it, with places, in the form of `lint --output json`.
     pub(crate) diagnostics: Vec<Json>,
-    /// Why it cannot start although it compiles.
+    /// Why it cannot start, where that is not for diagnostics to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
 }

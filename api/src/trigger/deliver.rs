@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use vocab::{Inputs, Name};
 use warp::http::StatusCode;
 
-use super::source::{Opened, ReadError, WorkflowFile, run_source};
+use super::source::{Opened, ReadError, ReadFault, WORKFLOW_FOLDER, WorkflowFile, run_source};
 use super::{Claim, Push};
 use crate::factory::{Factory, NewStart};
 use crate::model::{Refused, Skipped, Started, TriggerAnswer};
@@ -115,7 +115,7 @@ impl Failed {
     /// The repository cannot be read for a delivery that came `age` ago.
     fn outside(error: ReadError, age: Duration) -> Self {
         let problem = Problem::new(ProblemKind::BadGateway, error.message);
-        if error.transient && age < OUTAGE {
+        if error.fault == ReadFault::Passing && age < OUTAGE {
             return Self::Later(problem.help("the factory tries again by itself"));
         }
         Self::ForGood(problem.help("mend the repository's address or access, and redeliver"))
@@ -146,8 +146,16 @@ async fn act(
         return Ok(answer);
     };
     let age = factory.clock.now().since(delivery.at);
-    let files = read(factory, project, commit, &push.git_ref).await;
-    let files = files.map_err(|error| Failed::outside(error, age))?;
+    let files = match read(factory, project, commit, &push.git_ref).await {
+        Ok(files) => files,
+        // Whoever pushed can mend it, not whoever looks after the project's address.
+        Err(ReadError { fault: ReadFault::Content, message }) => {
+            let file = format!("{WORKFLOW_FOLDER}/");
+            answer.refused.push(Refused { file, diagnostics: Vec::new(), reason: Some(message) });
+            return Ok(answer);
+        }
+        Err(error) => return Err(Failed::outside(error, age)),
+    };
     // Asked once, and only when a workflow wants to know.
     let mut changed = Changed::Unasked;
     if files.is_empty() {
@@ -258,14 +266,13 @@ async fn read(
             factory.source.workflows(&opened, commit, Some(git_ref)).await
         };
         match read.await {
-            Ok(files) => return Ok(files),
-            Err(ReadError { transient: true, message }) if attempt < TRIES => {
+            Err(ReadError { fault: ReadFault::Passing, message }) if attempt < TRIES => {
                 tracing::warn!(project = %project.name, message, "the repository cannot be read; another try follows");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
                 attempt += 1;
             }
-            Err(error) => return Err(error),
+            read => return read,
         }
     }
 }
@@ -285,10 +292,10 @@ mod tests {
 
     #[test]
     fn a_repository_that_is_away_for_a_while_loses_no_push() {
-        let away = |transient| ReadError { message: "no route to host".to_owned(), transient };
-        assert!(matches!(Failed::outside(away(true), Duration::ZERO), Failed::Later(_)));
-        assert!(matches!(Failed::outside(away(true), OUTAGE), Failed::ForGood(_)));
-        assert!(matches!(Failed::outside(away(false), Duration::ZERO), Failed::ForGood(_)));
+        let away = |fault| ReadError { message: "no route to host".to_owned(), fault };
+        assert!(matches!(Failed::outside(away(ReadFault::Passing), Duration::ZERO), Failed::Later(_)));
+        assert!(matches!(Failed::outside(away(ReadFault::Passing), OUTAGE), Failed::ForGood(_)));
+        assert!(matches!(Failed::outside(away(ReadFault::Repository), Duration::ZERO), Failed::ForGood(_)));
     }
 
     #[test]

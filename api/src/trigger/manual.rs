@@ -2,7 +2,7 @@
 
 use engine_ports::{Project, RunSource};
 
-use super::source::{Found, Opened, run_source};
+use super::source::{Found, Opened, ReadError, ReadFault, run_source};
 use crate::factory::Factory;
 use crate::problem::{Problem, ProblemKind};
 
@@ -21,7 +21,10 @@ pub(crate) async fn find(
     workflow: Option<&str>,
     git_ref: Option<&str>,
 ) -> Result<Chosen, Problem> {
-    let unreadable = |error: super::ReadError| Problem::new(ProblemKind::BadGateway, error.message);
+    let unreadable = |error: ReadError| {
+        let refused = error.fault == ReadFault::Content;
+        Problem::new(if refused { ProblemKind::Invalid } else { ProblemKind::BadGateway }, error.message)
+    };
     let opened = Opened::new(project, factory.engine.secrets()).await.map_err(unreadable)?;
     let Found { commit, git_ref } = factory.source.resolve(&opened, git_ref).await.map_err(unreadable)?;
     let files = factory.source.workflows(&opened, &commit, git_ref.as_deref()).await.map_err(unreadable)?;

@@ -12,5 +12,8 @@ pub(crate) use deliver::{Concluded, delivery_url, work_off};
 pub(crate) use pending::resume_pending;
 pub(crate) use push::Push;
 pub(crate) use signature::is_signed;
-pub(crate) use source::{Found, Opened, ReadError, WorkflowFile, WorkflowSource, WorkflowText, run_source};
+pub(crate) use source::{
+    Found, Opened, ReadError, ReadFault, WORKFLOW_FOLDER, WorkflowFile, WorkflowSource, WorkflowText,
+    run_source,
+};
 pub(crate) use under_way::{Claim, UnderWay};

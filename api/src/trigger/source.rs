@@ -3,6 +3,9 @@
 use async_trait::async_trait;
 use engine_ports::{Project, RunSource, SecretError, SecretStore, SecretText};
 
+/// Where a repository keeps its workflows.
+pub(crate) const WORKFLOW_FOLDER: &str = ".image-factory";
+
 /// A workflow's file at a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WorkflowFile {
@@ -30,14 +33,25 @@ pub(crate) struct Found {
     pub(crate) git_ref: Option<String>,
 }
 
+/// Who can mend it that a repository was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadFault {
+    /// Nobody has to: it may pass by itself.
+    Passing,
+    /// Who looks after the project's address and access.
+    Repository,
+    /// Who commits to it: what stands in `.image-factory/` is refused as a whole.
+    Content,
+}
+
 /// Why a repository cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct ReadError {
     /// What happened and what to do. Never a credential.
     pub(crate) message: String,
-    /// Whether it may pass by itself.
-    pub(crate) transient: bool,
+    /// Who can mend it.
+    pub(crate) fault: ReadFault,
 }
 
 /// A project's repository with what opens it.
@@ -63,7 +77,10 @@ impl From<SecretError> for ReadError {
     fn from(error: SecretError) -> Self {
         Self {
             message: format!("the credentials of the repository cannot be had: {error}"),
-            transient: matches!(error, SecretError::Store(_)),
+            fault: match error {
+                SecretError::Store(_) => ReadFault::Passing,
+                _ => ReadFault::Repository,
+            },
         }
     }
 }

@@ -147,6 +147,30 @@ async fn a_workflow_that_is_too_large_keeps_no_other_from_starting_by_git() {
 }
 
 #[tokio::test]
+async fn more_workflow_files_than_are_read_are_refused_with_their_number_by_git() {
+    let test = "more_workflow_files_than_are_read_are_refused_with_their_number_by_git";
+    let paths: Vec<_> = (0..101).map(|number| format!(".image-factory/{number}.yaml")).collect();
+    let files: Vec<_> = paths.iter().map(|path| (path.as_str(), BROKEN)).collect();
+    let Some((_folder, server, repository, commit)) = factory(test, &files).await else { return };
+    let response = server.push("app", "d-1", NONE, &commit).await;
+    assert_eq!(response.status(), 422, "whoever pushed can mend it");
+    let answer: Json = response.json().await.unwrap();
+    let refused = &answer["refused"][0];
+    assert_eq!((&refused["file"], &answer["refused"][1]), (&".image-factory/".into(), &Json::Null));
+    let reason = refused["reason"].as_str().unwrap();
+    assert!(reason.contains("101 workflow files") && reason.contains("at most 100"), "{reason}");
+    assert!(reason.contains("merge or remove some") && !reason.contains("address"), "{reason}");
+    let by_hand = server.request("POST", "/api/v1/runs").bearer_auth(&server.token);
+    let by_hand = by_hand.json(&json!({ "project": "app", "workflow": "hello" })).send().await.unwrap();
+    assert_eq!(by_hand.status(), 422);
+    assert_eq!(by_hand.json::<Json>().await.unwrap()["detail"], reason);
+    repository.git(&["rm", "--quiet", ".image-factory/100.yaml"]);
+    let fewer = repository.commit(&[(".image-factory/0.yaml", HELLO)]);
+    let response = server.push("app", "d-2", &commit, &fewer).await;
+    assert_eq!(response.status(), 202, "a hundred are read");
+}
+
+#[tokio::test]
 async fn a_failed_delivery_names_its_request_and_itself_apart_by_git() {
     let test = "a_failed_delivery_names_its_request_and_itself_apart_by_git";
     let Some((_folder, server, repository, commit)) =

@@ -54,6 +54,20 @@ pub enum Content {
     TooLarge(u64),
 }
 
+/// The files that matched in a folder of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Files {
+    /// All of them, by path.
+    Read(Vec<RepositoryFile>),
+    /// So many that none of them was read.
+    TooMany {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        most: usize,
+    },
+}
+
 /// Bounds of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
@@ -114,7 +128,7 @@ impl RepositoryReader {
     /// The files directly in `folder` (no deeper) whose names end in one of `suffixes`, at a commit, by path.
     ///
     /// A folder that is not there holds no files. Links are left out: what they lead to is not in the commit. A file
-    /// that is too large keeps the others from nothing: it comes with its size alone. Too many files are an error.
+    /// that is too large keeps the others from nothing: it comes with its size alone. Of too many files none is read.
     pub async fn read_files(
         &self,
         source: &Source,
@@ -122,7 +136,7 @@ impl RepositoryReader {
         folder: &str,
         suffixes: &[&str],
         cancel: &CancellationToken,
-    ) -> Result<Vec<RepositoryFile>, ActionError> {
+    ) -> Result<Files, ActionError> {
         let commit = check_commit(commit)?;
         let lock = self.lock_of(&source.key);
         let _alone = lock.lock().await;
@@ -134,14 +148,12 @@ impl RepositoryReader {
         // Twice the longest path for each file that could be there, whatever its name.
         let listing =
             git.read(&repo, &["ls-tree", "-z", "-l", "--full-tree", &commit, "--", &below], 8 << 20).await?;
+        let matching: Vec<_> = listed(&listing, suffixes).collect();
+        if matching.len() > self.bounds.files {
+            return Ok(Files::TooMany { found: matching.len(), most: self.bounds.files });
+        }
         let mut files = Vec::new();
-        for (path, id, size) in listed(&listing, suffixes) {
-            if files.len() == self.bounds.files {
-                return Err(ActionError::permanent(format!(
-                    "`{below}` holds more than {} files",
-                    self.bounds.files
-                )));
-            }
+        for (path, id, size) in matching {
             let content = if size > self.bounds.file_bytes as u64 {
                 Content::TooLarge(size)
             } else {
@@ -149,7 +161,7 @@ impl RepositoryReader {
             };
             files.push(RepositoryFile { path, content });
         }
-        Ok(files)
+        Ok(Files::Read(files))
     }
 
     /// The paths that differ between two commits. `None` when that cannot be told (the older commit is gone, or

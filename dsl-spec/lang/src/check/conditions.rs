@@ -1,4 +1,4 @@
-//! `if`: a boolean that is not always the same, and that the gate can let through.
+//! `if`: a boolean that is not always the same, and that can hold where it stands.
 
 use vocab::Value;
 
@@ -7,20 +7,55 @@ use super::place::{Here, Place};
 use super::steps::Part;
 use super::values::constant;
 use crate::diagnostic::{Code, Finding, Findings};
-use crate::expr::{BinaryOp, Expr, ExprKind, Reference, infer_condition};
+use crate::expr::{BinaryOp, Expr, ExprKind, Reference, StatusFunction, infer_condition};
 
 pub(super) fn check(context: &Context<'_>, part: Part, index: usize, findings: &mut Findings) {
     let steps = context.part(part);
     let Some(condition) = &steps.drafts[index].condition else { return };
     let before = findings.errors();
     infer_condition(condition, &Place::new(context, Here::Condition(part, index)), findings);
-    if let Some(Value::Bool(value)) = constant(condition, before, findings) {
+    if let Some(Value::Bool(value)) = constant(condition, &context.options.limits, before, findings) {
         let message = format!("this condition is always {value}");
         let help = if value { "leave out `if`" } else { "the step never runs; remove it" };
         findings.push(Finding::new(Code::ConstantCondition, condition.span, message).help(help));
     }
-    if part == Part::Body && !condition.uses_status() {
-        check_gate(context, condition, findings);
+    if part == Part::Body {
+        if !condition.uses_status() {
+            check_gate(context, condition, findings);
+        } else if truth(condition, Some(false)) == Some(false) && truth(condition, None).is_none() {
+            let message = "this never holds: once a run is cancelled, no step of the body starts any more";
+            findings.push(Finding::new(Code::NeverHolds, condition.span, message).help(
+                "what a cancelled run has to do stands under `finally`: `if: cancelled()` holds there",
+            ));
+        }
+    }
+}
+
+/// What a condition comes to, as far as `cancelled()` alone decides it. `None` where other things do.
+fn truth(condition: &Expr, cancelled: Option<bool>) -> Option<bool> {
+    let chain = |parts: &[Expr], end: bool| {
+        let mut whole = Some(!end);
+        for part in parts {
+            match truth(part, cancelled) {
+                Some(value) if value == end => return Some(end),
+                Some(_) => {}
+                None => whole = None,
+            }
+        }
+        whole
+    };
+    match &condition.kind {
+        ExprKind::Literal(Value::Bool(value)) => Some(*value),
+        ExprKind::Status(StatusFunction::Cancelled) => cancelled,
+        ExprKind::Status(StatusFunction::Always) => Some(true),
+        ExprKind::Not(inner) => truth(inner, cancelled).map(|value| !value),
+        ExprKind::And(parts) => chain(parts, false),
+        ExprKind::Or(parts) => chain(parts, true),
+        ExprKind::Binary { op, left, right } if op.is_equality() => {
+            let same = truth(left, cancelled)? == truth(right, cancelled)?;
+            Some(same == (*op == BinaryOp::Equal))
+        }
+        _ => None,
     }
 }
 

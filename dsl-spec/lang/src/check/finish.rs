@@ -45,7 +45,7 @@ fn steps(
             retry: draft.retry,
             cache: draft.cache,
             compensate: draft.compensate,
-            on_failure: draft.on_failure.unwrap_or(on_failure),
+            on_failure: draft.on_failure.map_or(on_failure, |own| own.value),
             allow_failure: draft.allow_failure,
             pivot: draft.pivot.is_some(),
             isolation: finished.isolation[index],

@@ -9,6 +9,7 @@ mod inputs;
 mod needs;
 mod pivot;
 mod place;
+mod sizes;
 mod skips;
 mod steps;
 mod values;
@@ -57,6 +58,7 @@ pub(crate) fn check(
     let finally = Steps::new(Part::Finally, &document.finally, catalogue);
     let mut context = Context { document: &document, catalogue, options, body, finally };
     steps::check_names(&context, findings);
+    steps::check_settings(&context, findings);
     let body = needs::resolve(&context, Part::Body, findings);
     let finally = needs::resolve(&context, Part::Finally, findings);
     context.body.graph = body;
@@ -72,6 +74,7 @@ pub(crate) fn check(
     for (_, draft) in &document.outputs {
         values::infer_draft(draft, &Place::new(&context, Here::Outputs), findings);
     }
+    sizes::check(&context, findings);
     let graphs = (context.body.into_finished(), context.finally.into_finished());
     (!findings.any_error()).then(|| finish::finish(document, graphs))?
 }

@@ -1,6 +1,6 @@
 //! What the names of an expression mean in the place where it stands.
 
-use vocab::{Type, Value};
+use vocab::{Limits, Type, Value};
 
 use super::steps::{Part, Steps};
 use super::{Context, skips};
@@ -29,6 +29,11 @@ pub(super) struct Place<'a, 'd> {
 impl<'a, 'd> Place<'a, 'd> {
     pub(super) const fn new(context: &'a Context<'d>, here: Here) -> Self {
         Self { context, here }
+    }
+
+    /// The bounds in force.
+    pub(super) const fn limits(&self) -> &'a Limits {
+        &self.context.options.limits
     }
 
     const fn step(&self) -> Option<(Part, usize)> {

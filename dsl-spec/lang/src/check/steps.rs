@@ -1,4 +1,4 @@
-//! The steps of a part, by name, with their actions and needs.
+//! The steps of a part, by name, with their actions and needs; what their names and settings say together.
 
 use std::collections::HashMap;
 
@@ -86,6 +86,19 @@ pub(super) fn check_names(context: &Context<'_>, findings: &mut Findings) {
                 Finding::new(Code::NameTaken, draft.name.span, message)
                     .label(context.body.drafts[index].name.span, "first here"),
             );
+        }
+    }
+}
+
+/// A failure that is allowed has no further consequence, so nothing is left for `on_failure` to say.
+pub(super) fn check_settings(context: &Context<'_>, findings: &mut Findings) {
+    for draft in context.body.drafts.iter().chain(context.finally.drafts) {
+        if let Some(on_failure) = draft.on_failure.as_ref().filter(|_| draft.allow_failure) {
+            let message =
+                "`on_failure` has no effect: with `allow_failure: true` the run goes on in any case";
+            findings.push(Finding::new(Code::NoEffect, on_failure.span, message).help(
+                "leave out `on_failure`; or leave out `allow_failure`, and what follows a failure is for `on_failure` to say",
+            ));
         }
     }
 }

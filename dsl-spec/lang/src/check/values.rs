@@ -26,11 +26,16 @@ impl Scope for Nothing {
 /// The value of an expression that is the same in every run; `None` when it is not, when its types do not hold
 /// (`errors_before` says how many errors there were before they were checked), or when it always fails, which is
 /// reported.
-pub(super) fn constant(expr: &Expr, errors_before: usize, findings: &mut Findings) -> Option<Value> {
+pub(super) fn constant(
+    expr: &Expr,
+    limits: &Limits,
+    errors_before: usize,
+    findings: &mut Findings,
+) -> Option<Value> {
     if !expr.is_constant() || findings.errors() > errors_before {
         return None;
     }
-    match expr.evaluate(&Nothing, &Limits::default()) {
+    match expr.evaluate(&Nothing, limits) {
         Ok(value) => Some(value),
         Err(EvalError { problem, span }) => {
             findings.push(Finding::new(Code::AlwaysFails, span, format!("this always fails: {problem}")));
@@ -117,7 +122,7 @@ fn check_expr(expr: &Expr, want: &Type, what: &str, place: &Place<'_, '_>, findi
     let before = findings.errors();
     let give = infer(expr, place, findings);
     if expr.is_constant() {
-        if let Some(value) = constant(expr, before, findings)
+        if let Some(value) = constant(expr, place.limits(), before, findings)
             && let Err(mismatch) = want.check(&value)
         {
             findings.push(Finding::new(Code::WrongType, expr.span, format!("{what}: {mismatch}")));
@@ -188,7 +193,7 @@ fn check_parts(parts: &[Part], place: &Place<'_, '_>, findings: &mut Findings) {
         if let Part::Expr(expr) = part {
             let before = findings.errors();
             infer_text_part(expr, place, findings);
-            constant(expr, before, findings);
+            constant(expr, place.limits(), before, findings);
         }
     }
 }
@@ -201,7 +206,7 @@ pub(super) fn infer_draft(draft: &Draft, place: &Place<'_, '_>, findings: &mut F
         DraftKind::Expr(expr) => {
             let before = findings.errors();
             let ty = infer(expr, place, findings);
-            constant(expr, before, findings);
+            constant(expr, place.limits(), before, findings);
             ty
         }
         DraftKind::Text(parts) => {

@@ -101,8 +101,10 @@ codes! {
     IF0053 ConstantCondition Warning "a condition that is always the same";
     IF0054 UnusedInput Warning "an input is never used";
     IF0055 ImpliedNeed Warning "a need that is already implied";
-    IF0056 NeverHolds Warning "a condition that the gate never lets through";
+    IF0056 NeverHolds Warning "a condition that never holds";
     IF0057 NeverNull Warning "a fallback that is never used";
+    IF0058 TooLargeForEvent Error "more than an event holds";
+    IF0059 NoEffect Warning "a setting without effect";
 }
 
 impl FromStr for Code {

@@ -51,8 +51,8 @@ pub(crate) struct StepDraft {
     pub(crate) retry: Retry,
     pub(crate) cache: CachePolicy,
     pub(crate) compensate: Compensate,
-    /// What it says itself.
-    pub(crate) on_failure: Option<OnFailure>,
+    /// What it says itself, and where `on_failure` stands.
+    pub(crate) on_failure: Option<Spanned<OnFailure>>,
     pub(crate) allow_failure: bool,
     /// Where `pivot: true` stands.
     pub(crate) pivot: Option<Span>,
@@ -105,7 +105,9 @@ impl Reader<'_> {
                     self.word(node, &[("default", Compensate::Default), ("none", Compensate::None)])
                 })
                 .unwrap_or_default(),
-            on_failure: fields.get("on_failure").and_then(|node| self.word(node, ON_FAILURE)),
+            on_failure: fields
+                .entry("on_failure")
+                .and_then(|entry| Some(Spanned::new(self.word(&entry.value, ON_FAILURE)?, entry.key.span))),
             allow_failure: flag(self, "allow_failure"),
             pivot: fields.entry("pivot").filter(|_| pivot).map(|entry| entry.key.span),
         })

@@ -68,6 +68,13 @@ pub(crate) fn guard(characters: &[char]) -> Result<(), Refusal> {
             }
             ')' | ']' | '}' => nesting = nesting.saturating_sub(1),
             '\'' | '`' => return Err(Refusal::NotHere(at, "texts stand in double quotes: \"text\"")),
+            // The parser knows raw texts, `#"a"#`. They end where this walk does not see it, so none gets there.
+            '#' if matches!(characters.get(at + 1), Some('"' | '#')) => {
+                return Err(Refusal::NotHere(at, "texts stand in double quotes, without `#`: \"text\""));
+            }
+            '#' if characters.get(at + 1) != Some(&'{') => {
+                return Err(Refusal::NotHere(at, "`#` only begins a map, `#{ key: value }`"));
+            }
             ';' => return Err(Refusal::NotHere(at, "an expression is one value, without statements")),
             '/' | '*' if previous == '/' => {
                 return Err(Refusal::NotHere(at - 1, "comments stand in the YAML, behind `#`"));
@@ -112,6 +119,24 @@ mod tests {
             assert_eq!(end_of_expression(&characters(text), 0), Some(text.chars().count() - 2), "{text}");
         }
         assert_eq!(end_of_expression(&characters("inputs.x }"), 0), None);
+    }
+
+    #[test]
+    fn a_hash_begins_a_map_and_nothing_else() {
+        for (text, at) in [
+            ("#", 0),
+            ("#\"a\"#", 0),
+            ("##\"a\"##", 0),
+            ("# {a: 1}", 0),
+            ("1 + #a", 4),
+            ("#!", 0),
+            ("[#{a: 1}, #\"}\"#]", 10),
+        ] {
+            let refusal = guard(&characters(text)).unwrap_err();
+            assert!(matches!(refusal, Refusal::NotHere(found, _) if found == at), "{text}: {refusal:?}");
+        }
+        assert_eq!(guard(&characters("#{a: #{}}")), Ok(()));
+        assert_eq!(guard(&characters("\"#\" + \"##\"")), Ok(()));
     }
 
     #[test]

@@ -91,6 +91,9 @@ const PIECES: &[&str] = &[
     "null",
     "null: ",
     "#{a: 1}",
+    "#\"",
+    "\"#",
+    "##\"",
     "(",
     ")",
     ",",
@@ -157,6 +160,32 @@ proptest! {
             prop_assert!(diagnostic.span.end <= source.text().len());
             diagnostic.render(&source);
         }
+    }
+}
+
+/// The texts in `#"…"#` that the parser knows and the language does not, wherever an expression may stand.
+#[test]
+fn raw_texts_are_refused_wherever_they_stand() {
+    for text in [
+        r##"#"abc"#"##,
+        r###"##"abc"##"###,
+        r##"#"}}"#"##,
+        r##"#"a\"#"##,
+        r##"len(#"abc"#)"##,
+        r##"#{a: #"abc"#}"##,
+        r##"#{"a": "b"}[#"a"#]"##,
+        r##""a" + #"b"#"##,
+        r##"#"a"# == "a""##,
+    ] {
+        let quoted = text.replace('\'', "''");
+        let compilation = holds(&format!(
+            "apiVersion: imagefactory/v1\nkind: Workflow\nmetadata: {{name: a}}\nsteps:\n  a:\n    uses: test/values@v1\n    \
+             if: '{quoted}'\n    with:\n      any: '${{{{ {quoted} }}}}'\n"
+        ));
+        let errors: Vec<_> = compilation.diagnostics.iter().map(|it| (it.code, it.span.line)).collect();
+        assert!(compilation.workflow.is_none(), "{text} compiles");
+        assert_eq!(errors[0], (lang::Code::NotInExpressions, 7), "{text}");
+        assert!(errors[1].1 == 9, "{text}: {errors:?}");
     }
 }
 
