@@ -25,7 +25,7 @@ pub use effect::{
 };
 pub use event_bus::{EventBus, Notice};
 pub use image_store::{
-    Expect, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository, RepositoryError,
+    Expect, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository, RepositoryError, Withdrawn,
 };
 pub use log::{LogRecord, LogStream, Progress, StepLog};
 pub use memo::{MemoEntry, MemoKey};
