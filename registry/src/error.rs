@@ -178,6 +178,7 @@ impl Error {
             Self::NoRoom { .. } => true,
             Self::File { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
             Self::Statement { fault, .. } => *fault == Fault::DiskFull,
+            Self::Database(error) => error.fault() == Some(Fault::DiskFull),
             _ => false,
         }
     }

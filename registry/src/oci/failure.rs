@@ -135,6 +135,8 @@ fn sort(error: &Error) -> (StatusCode, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use migrations::Fault;
+
     use super::*;
 
     #[test]
@@ -144,5 +146,19 @@ mod tests {
         let failure = Failure::from(error);
         assert_eq!(failure.0.status, StatusCode::INSUFFICIENT_STORAGE);
         assert!(!failure.0.message.contains("/secret"), "{}", failure.0.message);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_at_a_commit_is_full() {
+        let commit = |fault| migrations::Error::Commit {
+            path: "registry.db".into(),
+            jobs: 3,
+            fault,
+            source: std::sync::Arc::new(sqlx::Error::PoolTimedOut),
+        };
+        let failure = Failure::from(Error::Database(commit(Fault::DiskFull)));
+        assert_eq!((failure.0.status, failure.0.code), (StatusCode::INSUFFICIENT_STORAGE, "DENIED"));
+        let failure = Failure::from(Error::Database(commit(Fault::Busy)));
+        assert_eq!(failure.0.status, StatusCode::INTERNAL_SERVER_ERROR);
     }
 }
