@@ -5,7 +5,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 use vocab::{Algorithm, Digest, Hasher};
 
-use crate::support::{MANIFEST, Server, Store, image};
+use crate::support::{MANIFEST, Server, image};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -290,38 +290,6 @@ async fn referrers_are_listed_by_subject_even_one_that_is_missing() {
     let next = client.get(first.header("link").split(['<', '>']).nth(1).unwrap()).await;
     assert_ne!(first.json()["manifests"], next.json()["manifests"]);
     assert_eq!(client.get("/v2/acme/app/referrers/x").await.status, StatusCode::BAD_REQUEST);
-}
-
-/// Has no room for anything.
-struct Full;
-
-impl registry::Admission for Full {
-    fn admit(&self, _: u64) -> Result<(), String> {
-        Err("the folder is full".to_owned())
-    }
-}
-
-#[tokio::test]
-async fn a_push_into_a_full_registry_is_refused_as_such() {
-    let admission = std::sync::Arc::new(Full);
-    let store = Store::with(|settings| registry::Settings { admission, ..settings }).await;
-    let server = Server::over(store).await;
-    let client = server.client();
-    let digest = Digest::of("abc");
-    let blob = format!("/v2/acme/app/blobs/uploads/?digest={digest}");
-    let index = json!({ "schemaVersion": 2, "manifests": [] }).to_string();
-    let replies = [
-        client.send(Method::POST, &blob, &[], "abc").await,
-        client.post("/v2/acme/app/blobs/uploads/").await,
-        client.put("/v2/acme/app/manifests/v1", INDEX, index).await,
-    ];
-    for reply in replies {
-        assert_eq!(
-            (reply.status, reply.code().as_str()),
-            (StatusCode::INSUFFICIENT_STORAGE, "DENIED"),
-            "{reply:?}"
-        );
-    }
 }
 
 #[tokio::test]
