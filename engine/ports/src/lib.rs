@@ -19,7 +19,7 @@ mod store_error;
 mod tool;
 
 pub use action::{Action, ActionError, Fingerprint, RunSource, Services, StepContext, UndoContext};
-pub use artifact_store::{ArtifactError, ArtifactStore, ByteStream, HoldOwner};
+pub use artifact_store::{ArtifactError, ArtifactStore, ByteStream, HoldOwner, HoldOwnerError};
 pub use effect::{
     Begun, EffectGuard, EffectJournal, EffectKey, EffectRecord, JournalError, Presence, UndoOutcome,
 };
