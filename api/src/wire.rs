@@ -13,12 +13,12 @@ use engine_runtime::{
 use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
 use lang::Catalogue;
 use migrations::{Database, Options, Schema};
-use registry::{FreeSpace, Registry, Settings};
+use registry::{Registry, Settings};
 use steps_source::reading::{Bounds, RepositoryReader};
 use tokio_util::sync::CancellationToken;
 use vocab::{Clock, IdSource, Limits, TenantName, WorkerId};
 
-use crate::adapters::{FileSecrets, GitWorkflows, RegistryArtifacts, RegistryImages};
+use crate::adapters::{DataRoom, FileSecrets, GitWorkflows, RegistryArtifacts, RegistryImages};
 use crate::catalogue::actions;
 use crate::config::{Config, Environment};
 use crate::data::{AdminToken, DataError, DataFolder, Endpoint, FolderLock, Sealer};
@@ -113,9 +113,11 @@ impl Wired {
         let registry_db = Database::open(folder.registry_db(), Schema::Registry, options).await?;
         let token_store = Arc::new(SqliteTokenStore::new(engine_db.clone()));
         ensure_admin(&folder, &*token_store, &*clock).await?;
-        let registry = open_registry(&folder, &limits, registry_db.clone(), &clock, &ids).await?;
-        let tools: Arc<dyn ToolRunner> = Arc::new(open_tools(&folder, &limits, environment)?);
         let background = CancellationToken::new();
+        let room = Arc::new(DataRoom::new(folder.path(), &limits));
+        tokio::spawn(Arc::clone(&room).watch(Arc::clone(&clock), background.clone()));
+        let registry = open_registry(&folder, &limits, room, registry_db.clone(), &clock, &ids).await?;
+        let tools: Arc<dyn ToolRunner> = Arc::new(open_tools(&folder, &limits, environment)?);
         let artifacts: Arc<dyn ArtifactStore> =
             Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits));
         let services = Arc::new(Services {
@@ -228,6 +230,7 @@ async fn ensure_admin(
 async fn open_registry(
     folder: &DataFolder,
     limits: &Limits,
+    room: Arc<DataRoom>,
     database: Database,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdSource>,
@@ -236,7 +239,7 @@ async fn open_registry(
         folder: folder.path().to_owned(),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
-        admission: Arc::new(FreeSpace { folder: folder.path().to_owned(), floor: limits.free_bytes }),
+        admission: room,
         lease: LEASE,
         blob_bytes: limits.blob_bytes,
         manifest_bytes: limits.manifest_bytes,

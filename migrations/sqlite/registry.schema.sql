@@ -15,6 +15,16 @@ CREATE TABLE holds (
     PRIMARY KEY (owner, digest)
 );
 CREATE INDEX holds_by_digest ON holds (digest, owner);
+CREATE TABLE manifest_claims (
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    -- A user, or a step of a run: `run:RUN/STEP`.
+    publisher TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    claimed_ms BIGINT NOT NULL,
+    PRIMARY KEY (repository, digest, publisher),
+    FOREIGN KEY (repository, digest) REFERENCES repository_manifests (repository, digest) ON DELETE CASCADE
+);
 CREATE TABLE manifest_references (
     manifest TEXT NOT NULL REFERENCES manifests (digest) ON DELETE CASCADE,
     digest TEXT NOT NULL,

@@ -32,7 +32,7 @@ const ENGINE: &[Migration] = migrations![
     "0006_retention"
 ];
 
-const REGISTRY: &[Migration] = migrations!["registry": "0001_content", "0002_catalog"];
+const REGISTRY: &[Migration] = migrations!["registry": "0001_content", "0002_catalog", "0003_claims"];
 
 impl Schema {
     /// The word used in folder names and messages.

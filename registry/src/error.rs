@@ -91,6 +91,14 @@ pub enum Error {
         /// What was asked for.
         digest: Digest,
     },
+    /// A blob that cannot be taken out of a repository.
+    #[error("the manifest {by} needs {digest}; delete that manifest first")]
+    Needed {
+        /// The blob.
+        digest: Digest,
+        /// A manifest of the repository.
+        by: Digest,
+    },
     /// The row is there but the file is gone.
     #[error("the bytes of {digest} are missing at {}; restore them from a backup, or push the content again", path.display())]
     Lost {
@@ -178,6 +186,7 @@ impl Error {
             Self::NoRoom { .. } => true,
             Self::File { source, .. } => matches!(source.kind(), StorageFull | QuotaExceeded | FileTooLarge),
             Self::Statement { fault, .. } => *fault == Fault::DiskFull,
+            Self::Database(error) => error.fault() == Some(Fault::DiskFull),
             _ => false,
         }
     }

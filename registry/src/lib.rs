@@ -13,9 +13,12 @@ mod oci;
 mod registry;
 mod uploads;
 
-pub use catalog::{Catalog, Event, Expect, Push, Pushed, Referrers, Resolved, TagMove, TagMoveRecord};
+pub use catalog::{
+    Catalog, Event, Expect, Push, Pushed, Referrers, Resolved, TagMove, TagMoveRecord, Withdrawal,
+};
 pub use content::{
-    Admission, Blob, Content, FreeSpace, HeldBy, Opened, Settings, StoredManifest, Swept, Unbounded, Verdict,
+    Admission, Blob, Content, FreeSpace, HeldBy, Holder, Opened, Settings, StoredManifest, Swept, Unbounded,
+    Verdict,
 };
 pub use error::Error;
 pub use model::{

@@ -5,13 +5,11 @@ use std::path::Path;
 use async_trait::async_trait;
 use engine_ports::{
     ByteStream, Expect, HoldOwner, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository,
+    Withdrawn,
 };
-use registry::{Error, Locator, Registry, RepositoryName, Tag, TagMove};
+use registry::{Error, Locator, Registry, RepositoryName, Tag, TagMove, Withdrawal};
 use tokio_util::io::ReaderStream;
 use vocab::{ArtifactKind, ArtifactRef, Digest};
-
-/// Tags that are read at once.
-const PAGE: u32 = 500;
 
 /// The registry as steps see it.
 pub(crate) struct RegistryImages(Registry);
@@ -31,22 +29,6 @@ impl RegistryImages {
     async fn image(&self, digest: Digest) -> Result<ArtifactRef, ImageError> {
         let size = self.0.content().image_size(&digest).await.map_err(refused)?;
         Ok(ArtifactRef { kind: ArtifactKind::Image, digest, size })
-    }
-
-    /// A tag that names the image, if one does.
-    async fn tag_of(&self, repository: &RepositoryName, image: &Digest) -> Result<Option<Tag>, ImageError> {
-        let mut last = String::new();
-        loop {
-            let tags = self.0.catalog().tags(repository, PAGE, &last).await.map_err(refused)?;
-            let Some(newest) = tags.last() else { return Ok(None) };
-            newest.as_str().clone_into(&mut last);
-            for tag in tags {
-                let named = self.0.catalog().resolve(repository, &Locator::Tag(tag.clone())).await;
-                if named.map_err(refused)?.is_some_and(|named| named.digest == *image) {
-                    return Ok(Some(tag));
-                }
-            }
-        }
     }
 }
 
@@ -90,21 +72,35 @@ impl ImageStore for RegistryImages {
         by: &str,
     ) -> Result<Pushed, ImageError> {
         let name = named(repository)?;
-        let locator = Locator::Digest(image.digest.clone());
-        let before = self.0.catalog().resolve(&name, &locator).await.map_err(refused)?;
-        self.0.catalog().link_image(&name, &image.digest, by).await.map_err(refused)?;
-        Ok(Pushed { new: before.is_none(), reference: format!("{repository}@{}", image.digest) })
+        let new = self.0.catalog().link_image(&name, &image.digest, by).await.map_err(refused)?;
+        Ok(Pushed { new, reference: format!("{repository}@{}", image.digest) })
+    }
+
+    async fn withdraw(
+        &self,
+        repository: &Repository,
+        image: &Digest,
+        publisher: &str,
+        by: &str,
+    ) -> Result<Withdrawn, ImageError> {
+        let name = named(repository)?;
+        let found = self.0.catalog().withdraw_image(&name, image, publisher, by).await.map_err(refused)?;
+        Ok(match found {
+            Withdrawal::Removed => Withdrawn::Gone,
+            Withdrawal::Claimed => Withdrawn::Shared,
+            Withdrawal::Tagged(tag) => Withdrawn::InUse(format!("the tag `{tag}`")),
+            Withdrawal::Needed(index) => Withdrawn::InUse(format!("the index {index}")),
+        })
     }
 
     async fn unpublish(&self, repository: &Repository, image: &Digest, by: &str) -> Result<(), ImageError> {
         let name = named(repository)?;
-        if let Some(tag) = self.tag_of(&name, image).await? {
-            return Err(ImageError::InUse(
-                format!("{repository}@{image}"),
-                format!("the tag `{tag}` names it"),
-            ));
+        match self.0.catalog().delete_untagged(&name, image, by).await.map_err(refused)? {
+            None => Ok(()),
+            Some(tag) => {
+                Err(ImageError::InUse(format!("{repository}@{image}"), format!("the tag `{tag}` names it")))
+            }
         }
-        self.0.catalog().delete_manifest(&name, image, by).await.map_err(refused)
     }
 
     async fn resolve(
@@ -209,12 +205,33 @@ mod tests {
         let images = RegistryImages::new(registry);
         let repository = Repository::new(&TenantName::default_tenant(), "golden/debian").unwrap();
         images.push(&repository, &image, "run:1/push").await.unwrap();
-        images.unpublish(&repository, &image.digest, "undo of run:1/push").await.unwrap();
+        let withdrawn = images.withdraw(&repository, &image.digest, "run:1/push", "undo of run:1/push").await;
+        assert_eq!(withdrawn.unwrap(), Withdrawn::Gone);
         let Ok(Event::ManifestPushed { by, .. }) = events.recv().await else { panic!("no push was told") };
         assert_eq!(by, "run:1/push");
         let Ok(Event::ManifestDeleted { by, .. }) = events.recv().await else {
             panic!("no removal was told")
         };
         assert_eq!(by, "undo of run:1/push");
+    }
+
+    #[tokio::test]
+    async fn what_two_runs_published_is_taken_out_by_neither_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (registry, image) = world(folder.path()).await;
+        let images = RegistryImages::new(registry);
+        let repository = Repository::new(&TenantName::default_tenant(), "golden/debian").unwrap();
+        // Whoever looked before pushing would have found nothing there, in both runs.
+        for run in ["run:1/push", "run:2/push"] {
+            assert!(images.push(&repository, &image, run).await.unwrap().new);
+        }
+        let undo = async |run| images.withdraw(&repository, &image.digest, run, "undo").await.unwrap();
+        assert_eq!(undo("run:1/push").await, Withdrawn::Shared);
+        let reference = image.digest.to_string();
+        assert_eq!(images.resolve(&repository, &reference).await.unwrap(), Some(image.clone()));
+        images.move_tag(&repository, "latest", Expect::Absent, Some(&image.digest), "ann").await.unwrap();
+        assert_eq!(undo("run:2/push").await, Withdrawn::InUse("the tag `latest`".to_owned()));
+        let refused = images.unpublish(&repository, &image.digest, "ann").await;
+        assert!(matches!(refused, Err(ImageError::InUse(..))), "{refused:?}");
     }
 }

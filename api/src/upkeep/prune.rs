@@ -111,7 +111,7 @@ mod tests {
         world.clock.advance(Duration::from_millis(1));
         assert_eq!(world.prune(policy(0)).await, Pruned { runs: 1, deliveries: 0 });
         assert_eq!(world.listed().await, []);
-        assert_eq!(content.owners("").await.unwrap(), Vec::<String>::new());
+        assert_eq!(content.owners("").await.unwrap(), []);
         assert_eq!(std::fs::read_dir(world.folder.path().join("logs")).unwrap().count(), 0);
         let swept = world.upkeep.registry.sweep(world.clock.now(), grace).await.unwrap();
         assert_eq!((swept.files, content.exists(&blob).await.unwrap()), (0, true), "its grace begins now");

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use vocab::Clock;
 
 use super::Policy;
-use super::holds::release_orphans;
+use super::holds::{release_memos, release_runs};
 use super::prune::{Pruned, prune};
 
 /// How long what nobody needs is kept.
@@ -62,10 +62,15 @@ impl Upkeep {
                 Err(error) => tracing::warn!(%error, "old runs could not be removed"),
             }
         }
-        match release_orphans(self.registry.content(), &*self.runs).await {
+        match release_runs(self.registry.content(), &*self.runs).await {
             Ok(0) => {}
             Ok(released) => tracing::info!(runs = released, "holds of runs that are gone were released"),
             Err(error) => tracing::warn!(%error, "holds of runs that are gone could not be released"),
+        }
+        match release_memos(self.registry.content(), &*self.runs, self.clock.now()).await {
+            Ok(0) => {}
+            Ok(released) => tracing::info!(entries = released, "holds of lost cache entries were released"),
+            Err(error) => tracing::warn!(%error, "holds of lost cache entries could not be released"),
         }
         match self.registry.sweep(self.clock.now(), GRACE).await {
             Ok(swept) if swept.files > 0 => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_ports::{Commit, EffectKey, EffectRecord, EventRecord, NewRun, RunRow};
+use engine_ports::{Commit, EffectKey, EffectRecord, EventRecord, MemoEntry, MemoKey, NewRun, RunRow};
 use engine_runtime::Logs;
 use engine_stores::{MemoryProjectStore, MemoryRunStore};
 use migrations::{Database, Options, Schema};
@@ -13,7 +13,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use vocab::{
     Clock as _, Compensation, Digest, EffectState, Limits, ManualClock, RunId, RunStatus, SeededIds,
-    TenantName, Timestamp,
+    StepPath, TenantName, Timestamp,
 };
 
 use super::Upkeep;
@@ -52,8 +52,17 @@ impl World {
         Self { folder, clock, ids, upkeep }
     }
 
+    /// A cache entry that is stored now.
+    pub(super) async fn memo(&self, key: MemoKey) {
+        self.create(RunStatus::Succeeded, &[], Some(key)).await;
+    }
+
     /// A run that stands where it is since now, with effects in these states.
     pub(super) async fn run(&self, status: RunStatus, effects: &[EffectState]) -> RunId {
+        self.create(status, effects, None).await
+    }
+
+    async fn create(&self, status: RunStatus, effects: &[EffectState], memo: Option<MemoKey>) -> RunId {
         let now = self.clock.now();
         let id = RunId::generate(&*self.ids);
         let run = RunRow {
@@ -82,6 +91,8 @@ impl World {
             attempt: 1,
             seq,
         };
+        let path: StepPath = "a".parse().unwrap();
+        let entry = |key| MemoEntry { key, outputs: BTreeMap::new(), run: id, path, at: now };
         let commit = Commit {
             run,
             expected_seq: 0,
@@ -89,7 +100,7 @@ impl World {
             steps: Vec::new(),
             effects: (1..).zip(effects).map(effect).collect(),
             leases: Vec::new(),
-            memos: Vec::new(),
+            memos: memo.map(entry).into_iter().collect(),
         };
         self.upkeep.runs.create(NewRun { commit, plan: json!({}), origin: None }).await.unwrap()
     }

@@ -86,7 +86,7 @@ limits! {
     tree_entries: Count = 2_000_000;
     /// Size of one tree, unpacked.
     tree_bytes: Bytes = 20 * GIB;
-    /// Data folder as a whole; above it nothing new is started.
+    /// Data folder as a whole; above it nothing new is started or pushed.
     data_bytes: Bytes = 500 * GIB;
     /// Free space below which nothing new is started.
     free_bytes: Bytes = GIB;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 use std::pin::Pin;
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use tokio::io::AsyncRead;
@@ -30,6 +31,33 @@ impl fmt::Display for HoldOwner {
             Self::Run(run) => write!(f, "run:{run}"),
             Self::Memo(MemoKey { tenant, scope, digest }) => write!(f, "memo:{tenant}/{digest}/{scope}"),
         }
+    }
+}
+
+/// Why a text is not an owner.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an owner of holds; it is `run:ID` or `memo:TENANT/DIGEST/SCOPE`")]
+pub struct HoldOwnerError(String);
+
+impl FromStr for HoldOwner {
+    type Err = HoldOwnerError;
+
+    /// Reads what [`HoldOwner`] is written as, and nothing else.
+    fn from_str(text: &str) -> Result<Self, HoldOwnerError> {
+        let owner = if let Some(run) = text.strip_prefix("run:") {
+            run.parse().ok().map(Self::Run)
+        } else if let Some(key) = text.strip_prefix("memo:") {
+            let mut parts = key.splitn(3, '/');
+            let mut part = || parts.next();
+            part().zip(part()).zip(part()).and_then(|((tenant, digest), scope)| {
+                let (tenant, digest) = (tenant.parse().ok()?, digest.parse().ok()?);
+                Some(Self::Memo(MemoKey { tenant, scope: scope.to_owned(), digest }))
+            })
+        } else {
+            None
+        };
+        let owner = owner.filter(|owner| owner.to_string() == text);
+        owner.ok_or_else(|| HoldOwnerError(text.chars().take(120).collect()))
     }
 }
 
@@ -101,6 +129,12 @@ mod tests {
         };
         let owners =
             [owner("a", "protected"), owner("b", "protected"), owner("a", "main"), owner("a", "x/main")];
+        for owner in &owners {
+            assert_eq!(owner.parse::<HoldOwner>().unwrap().to_string(), *owner);
+        }
+        for text in ["memo:a/b", "memo:", "run:x", "other:a", ""] {
+            assert!(text.parse::<HoldOwner>().is_err(), "{text}");
+        }
         assert_eq!(BTreeSet::from(owners.clone()).len(), owners.len(), "{owners:?}");
         assert!(owners.iter().all(|owner| owner.starts_with("memo:")));
     }

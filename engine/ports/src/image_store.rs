@@ -106,10 +106,21 @@ pub enum Moved {
 /// How publishing an image ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// Whether the repository did not have the image before.
+    /// Whether this publisher had not published it there before.
     pub new: bool,
     /// How clients name it: `TENANT/name@sha256:…`, without the registry's host.
     pub reference: String,
+}
+
+/// What became of an image whose publisher took it back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// It is not in the repository any more.
+    Gone,
+    /// It stays, since others publish it too; or this publisher had not published what is there.
+    Shared,
+    /// It stays although nobody else publishes it, since this (a tag, an index) refers to it.
+    InUse(String),
 }
 
 /// Why the image store refused.
@@ -154,7 +165,8 @@ pub trait ImageStore: Send + Sync {
     /// A blob of an image that the caller got as an input or an output.
     async fn open_blob(&self, blob: &Digest) -> Result<ByteStream, ImageError>;
 
-    /// Publishes an image into a repository, by digest. Moves no byte. `by` is remembered as who did it.
+    /// Publishes an image into a repository, by digest. Moves no byte. `by` is remembered as who did it, and as one
+    /// who wants it there: see `withdraw`. Publishing twice is publishing.
     async fn push(
         &self,
         repository: &Repository,
@@ -162,7 +174,19 @@ pub trait ImageStore: Send + Sync {
         by: &str,
     ) -> Result<Pushed, ImageError>;
 
-    /// Takes an image out of a repository. Fails with `InUse` while a tag names it. `by` is remembered as who did it.
+    /// Takes back what `publisher` published, as its `push` was told, with the children that went with it: each goes
+    /// unless somebody else published it too, a tag names it or another image needs it. Atomic. Taking back twice is
+    /// fine. `by` is remembered as who did it.
+    async fn withdraw(
+        &self,
+        repository: &Repository,
+        image: &Digest,
+        publisher: &str,
+        by: &str,
+    ) -> Result<Withdrawn, ImageError>;
+
+    /// Takes an image out of a repository, whoever published it. Fails with `InUse` while a tag names it. `by` is
+    /// remembered as who did it.
     async fn unpublish(&self, repository: &Repository, image: &Digest, by: &str) -> Result<(), ImageError>;
 
     /// The image that `reference` (a tag or a digest) names in a repository.

@@ -19,13 +19,13 @@ mod store_error;
 mod tool;
 
 pub use action::{Action, ActionError, Fingerprint, RunSource, Services, StepContext, UndoContext};
-pub use artifact_store::{ArtifactError, ArtifactStore, ByteStream, HoldOwner};
+pub use artifact_store::{ArtifactError, ArtifactStore, ByteStream, HoldOwner, HoldOwnerError};
 pub use effect::{
     Begun, EffectGuard, EffectJournal, EffectKey, EffectRecord, JournalError, Presence, UndoOutcome,
 };
 pub use event_bus::{EventBus, Notice};
 pub use image_store::{
-    Expect, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository, RepositoryError,
+    Expect, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository, RepositoryError, Withdrawn,
 };
 pub use log::{LogRecord, LogStream, Progress, StepLog};
 pub use memo::{MemoEntry, MemoKey};

@@ -83,8 +83,8 @@ pub trait ProjectStore: Send + Sync {
     /// Registers a project. `Exists` when the tenant has one of that name.
     async fn add(&self, project: Project) -> Result<(), StoreError>;
 
-    /// Replaces a project's settings.
-    async fn update(&self, project: Project) -> Result<(), StoreError>;
+    /// Replaces a project's settings, if they are still `expected`; else `Conflict`, and nothing changes.
+    async fn update(&self, expected: &Project, project: Project) -> Result<(), StoreError>;
 
     /// Removes a project. Its runs stay.
     async fn remove(&self, tenant: &TenantName, name: &Name) -> Result<(), StoreError>;

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use engine_ports::{
     Action, ActionError, ArtifactError, ArtifactStore, ByteStream, EventBus as _, Expect, HoldOwner,
     ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository, SecretError, SecretStore, SecretText,
-    Services, StepContext, StepLog, StepSettings, ToolCommand, ToolError, ToolExit, ToolRunner,
+    Services, StepContext, StepLog, StepSettings, ToolCommand, ToolError, ToolExit, ToolRunner, Withdrawn,
 };
 use engine_runtime::{
     ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, Logs, Submission, SystemClock, SystemIds,
@@ -243,6 +243,10 @@ impl ImageStore for Nothing {
     }
 
     async fn push(&self, _: &Repository, _: &ArtifactRef, _: &str) -> Result<Pushed, ImageError> {
+        no_images()
+    }
+
+    async fn withdraw(&self, _: &Repository, _: &Digest, _: &str, _: &str) -> Result<Withdrawn, ImageError> {
         no_images()
     }
 

@@ -6,7 +6,7 @@ use vocab::{Digest, Timestamp};
 use super::Catalog;
 use super::repositories::ensure;
 use crate::Error;
-use crate::content::{bytes_of, millis};
+use crate::content::{bytes_of, digest_of, millis};
 use crate::model::RepositoryName;
 
 impl Catalog {
@@ -94,7 +94,8 @@ impl Catalog {
     /// Takes a blob out of a repository at once. Its bytes stay for the grace of deleted things.
     ///
     /// # Errors
-    /// [`Error::UnknownContent`] when the repository does not link to it.
+    /// [`Error::UnknownContent`] when the repository does not link to it, [`Error::Needed`] while a manifest of the
+    /// repository needs it.
     pub async fn delete_blob(
         &self,
         repository: &RepositoryName,
@@ -104,6 +105,18 @@ impl Catalog {
         let (repository, digest, by, now) = (repository.clone(), digest.clone(), by.to_owned(), self.now());
         self.write(move |connection| {
             Box::pin(async move {
+                let needed: Option<String> = sqlx::query_scalar(
+                    "SELECT r.manifest FROM manifest_references r JOIN repository_manifests m \
+                     ON m.digest = r.manifest AND m.repository = $1 \
+                     WHERE r.digest = $2 AND r.role = 'blob' LIMIT 1",
+                )
+                .bind(repository.as_str())
+                .bind(digest.to_string())
+                .fetch_optional(&mut *connection)
+                .await?;
+                if let Some(manifest) = needed {
+                    return Err(Error::Needed { digest, by: digest_of(manifest, "manifest_references")? });
+                }
                 let gone = sqlx::query("DELETE FROM repository_blobs WHERE repository = $1 AND digest = $2")
                     .bind(repository.as_str())
                     .bind(digest.to_string())

@@ -1,10 +1,10 @@
-//! Manifests of repositories: pushed, resolved, deleted.
+//! Manifests of repositories: pushed and resolved.
 
 use bytes::Bytes;
 use sqlx::SqliteConnection;
 use vocab::{Algorithm, Digest};
 
-use super::blobs::{Grave, bury};
+use super::claims::claim;
 use super::repositories::ensure;
 use super::tags::Step;
 use super::{Catalog, Event, Expect, TagMove};
@@ -104,6 +104,7 @@ impl Catalog {
                     ensure(connection, &name, now).await?;
                     insert_manifest(connection, &manifest, &to, &bytes, now, until).await?;
                     let fresh = link(connection, &name, &to, &manifest.media_type, &by, millis(now)).await?;
+                    claim(connection, &name, &to, &by, now).await?;
                     let mut moved = Vec::new();
                     for step in &planned {
                         match step.apply(connection, now).await? {
@@ -131,61 +132,6 @@ impl Catalog {
             self.tell_moved(step, moved);
         }
         Ok(Pushed::Stored { digest, subject })
-    }
-
-    /// Takes a manifest out of a repository at once, and the tags that name it. It can be brought back until the
-    /// grace of deleted things is over.
-    ///
-    /// # Errors
-    /// [`Error::UnknownManifest`].
-    pub async fn delete_manifest(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        by: &str,
-    ) -> Result<(), Error> {
-        let (name, gone, author, now) = (repository.clone(), digest.clone(), by.to_owned(), self.now());
-        let steps: Vec<Step> = self
-            .write(move |connection| {
-                Box::pin(async move {
-                    let steps = tags_of(connection, &name, &gone, &author).await?;
-                    for step in &steps {
-                        step.apply(connection, now).await?;
-                    }
-                    let media_type: Option<String> = sqlx::query_scalar(
-                        "DELETE FROM repository_manifests WHERE repository = $1 AND digest = $2 \
-                         RETURNING media_type",
-                    )
-                    .bind(name.as_str())
-                    .bind(gone.to_string())
-                    .fetch_optional(&mut *connection)
-                    .await?;
-                    let Some(media_type) = media_type else {
-                        return Err(Error::UnknownManifest {
-                            repository: name,
-                            locator: Locator::Digest(gone),
-                        });
-                    };
-                    sqlx::query(
-                        "UPDATE repository_blobs SET touched_ms = $3 WHERE repository = $1 AND digest IN \
-                         (SELECT digest FROM manifest_references WHERE manifest = $2)",
-                    )
-                    .bind(name.as_str())
-                    .bind(gone.to_string())
-                    .bind(millis(now))
-                    .execute(&mut *connection)
-                    .await?;
-                    bury(connection, &name, &gone, Grave::Manifest(&media_type), &author, now).await?;
-                    Ok(steps)
-                })
-            })
-            .await?;
-        for step in steps {
-            self.tell_moved(step, &TagMove::Moved { previous: Some(digest.clone()) });
-        }
-        let (repository, digest, by) = (repository.clone(), digest.clone(), by.to_owned());
-        self.tell(Event::ManifestDeleted { repository, digest, by });
-        Ok(())
     }
 }
 
@@ -268,29 +214,4 @@ async fn link(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() > 0)
-}
-
-/// The removal of each tag that names `digest`.
-async fn tags_of(
-    connection: &mut SqliteConnection,
-    repository: &RepositoryName,
-    digest: &Digest,
-    by: &str,
-) -> Result<Vec<Step>, Error> {
-    let tags: Vec<String> = sqlx::query_scalar("SELECT tag FROM tags WHERE repository = $1 AND digest = $2")
-        .bind(repository.as_str())
-        .bind(digest.to_string())
-        .fetch_all(connection)
-        .await?;
-    tags.into_iter()
-        .map(|tag| {
-            Ok(Step {
-                repository: repository.clone(),
-                tag: tag.parse()?,
-                expected: Expect::Any,
-                to: None,
-                by: by.to_owned(),
-            })
-        })
-        .collect()
 }

@@ -2,6 +2,7 @@
 
 use vocab::Digest;
 
+use super::claims::is_claimed;
 use super::repositories::ensure;
 use super::{Catalog, Event};
 use crate::Error;
@@ -25,6 +26,12 @@ const LINK_MANIFESTS: &str = concat!(
      JOIN manifests m ON m.digest = c.digest AND c.role = 'manifest' WHERE 1 = 1 \
      ON CONFLICT (repository, digest) DO NOTHING"
 );
+const CLAIM_MANIFESTS: &str = concat!(
+    "INSERT INTO manifest_claims (repository, digest, tenant, claimed_ms, publisher) ",
+    closure!(),
+    "SELECT $2, c.digest, $3, $4, $5 FROM closure c WHERE c.role = 'manifest' \
+     ON CONFLICT (repository, digest, publisher) DO NOTHING"
+);
 const LINK_BLOBS: &str = concat!(
     "INSERT INTO repository_blobs (repository, digest, tenant, touched_ms, leased_until_ms) ",
     closure!(),
@@ -35,7 +42,8 @@ const LINK_BLOBS: &str = concat!(
 
 impl Catalog {
     /// Makes an image of the content store visible in a repository: its manifest, children, configs and layers.
-    /// No tag moves. Linking twice is fine.
+    /// No tag moves. Linking twice is fine. `by` claims its manifests from now on: they stay until every claim has
+    /// ended ([`Catalog::withdraw_image`]). Says whether the claim is new.
     ///
     /// # Errors
     /// [`Error::UnknownContent`] when the store holds no such manifest.
@@ -44,9 +52,9 @@ impl Catalog {
         repository: &RepositoryName,
         digest: &Digest,
         by: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let (name, image, author, now) = (repository.clone(), digest.clone(), by.to_owned(), self.now());
-        let fresh: Option<String> = self
+        let (fresh, claimed): (Option<String>, bool) = self
             .write(move |connection| {
                 Box::pin(async move {
                     let found: Option<(String, Option<i64>)> = sqlx::query_as(
@@ -59,16 +67,17 @@ impl Catalog {
                     .await?;
                     let (media_type, linked) = found.ok_or(Error::UnknownContent { digest: image.clone() })?;
                     ensure(connection, &name, now).await?;
-                    for statement in [LINK_MANIFESTS, LINK_BLOBS] {
+                    let claimed = is_claimed(connection, &name, &image, &author).await?;
+                    for statement in [LINK_MANIFESTS, CLAIM_MANIFESTS, LINK_BLOBS] {
                         let query = sqlx::query(statement)
                             .bind(image.to_string())
                             .bind(name.as_str())
                             .bind(name.tenant().as_str())
                             .bind(millis(now));
-                        let query = if statement == LINK_MANIFESTS { query.bind(&author) } else { query };
+                        let query = if statement == LINK_BLOBS { query } else { query.bind(&author) };
                         query.execute(&mut *connection).await?;
                     }
-                    Ok(linked.is_none().then_some(media_type))
+                    Ok((linked.is_none().then_some(media_type), !claimed))
                 })
             })
             .await?;
@@ -76,6 +85,6 @@ impl Catalog {
             let (repository, digest, by) = (repository.clone(), digest.clone(), by.to_owned());
             self.tell(Event::ManifestPushed { repository, digest, media_type, by });
         }
-        Ok(())
+        Ok(claimed)
     }
 }

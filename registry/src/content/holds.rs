@@ -27,6 +27,15 @@ pub enum HeldBy {
     Lease(Timestamp),
 }
 
+/// An owner that holds something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its own text.
+    pub owner: String,
+    /// When it was last given something to hold, or held something again.
+    pub since: Timestamp,
+}
+
 impl Content {
     /// Keeps all of `digests` for `owner`, or none: returns when that is on the disk. Holding twice is holding.
     /// Holding a manifest holds its config, layers and children.
@@ -43,7 +52,7 @@ impl Content {
                     }
                     sqlx::query(
                         "INSERT INTO holds (owner, digest, held_ms) VALUES ($1, $2, $3) \
-                         ON CONFLICT (owner, digest) DO NOTHING",
+                         ON CONFLICT (owner, digest) DO UPDATE SET held_ms = excluded.held_ms",
                     )
                     .bind(&owner)
                     .bind(digest.to_string())
@@ -59,9 +68,26 @@ impl Content {
 
     /// Ends all holds of `owner`. The grace of what nobody needs any more begins now. Releasing twice is fine.
     pub async fn release(&self, owner: &str) -> Result<(), Error> {
+        self.release_unless(owner, None).await.map(drop)
+    }
+
+    /// As [`Content::release`], but only when `owner` has held nothing since `before`. Whether it held anything, and
+    /// was released.
+    pub async fn release_stale(&self, owner: &str, before: Timestamp) -> Result<bool, Error> {
+        self.release_unless(owner, Some(before)).await
+    }
+
+    async fn release_unless(&self, owner: &str, before: Option<Timestamp>) -> Result<bool, Error> {
         let (owner, now) = (owner.to_owned(), millis(self.now()));
         let done = self.write(move |connection| {
             Box::pin(async move {
+                let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(held_ms) FROM holds WHERE owner = $1")
+                    .bind(&owner)
+                    .fetch_one(&mut *connection)
+                    .await?;
+                if newest.is_none_or(|newest| before.is_some_and(|before| newest > millis(before))) {
+                    return Ok(false);
+                }
                 for statement in [
                     "UPDATE blobs SET touched_ms = $2 WHERE digest IN (SELECT digest FROM holds WHERE owner = $1)",
                     "UPDATE manifests SET touched_ms = $2 \
@@ -70,20 +96,23 @@ impl Content {
                     sqlx::query(statement).bind(&owner).bind(now).execute(&mut *connection).await?;
                 }
                 sqlx::query("DELETE FROM holds WHERE owner = $1").bind(&owner).execute(connection).await?;
-                Ok(())
+                Ok(true)
             })
         });
         done.await
     }
 
     /// Every owner that begins with `prefix` and holds something, sorted: to find holds whose owner is gone.
-    pub async fn owners(&self, prefix: &str) -> Result<Vec<String>, Error> {
-        Ok(sqlx::query_scalar(
-            "SELECT DISTINCT owner FROM holds WHERE substr(owner, 1, length($1)) = $1 ORDER BY owner",
+    pub async fn owners(&self, prefix: &str) -> Result<Vec<Holder>, Error> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(
+            "SELECT owner, MAX(held_ms) FROM holds WHERE substr(owner, 1, length($1)) = $1 \
+             GROUP BY owner ORDER BY owner",
         )
         .bind(prefix)
         .fetch_all(self.database().reads())
-        .await?)
+        .await?;
+        let holder = |(owner, since)| Holder { owner, since: Timestamp::from_millis(since) };
+        Ok(rows.into_iter().map(holder).collect())
     }
 
     /// Everything that keeps `digest` now; empty means that the next sweep past its grace may take it.

@@ -19,7 +19,7 @@ mod store;
 mod sweep;
 mod verify;
 
-pub use holds::HeldBy;
+pub use holds::{HeldBy, Holder};
 pub use images::StoredManifest;
 pub use read::Opened;
 pub use space::{Admission, FreeSpace, Unbounded};

@@ -103,6 +103,7 @@ impl From<Error> for Failure {
                 failure.0.detail = Some(json!(missing));
                 failure
             }
+            Error::Needed { .. } => failure.with(http::header::ALLOW, HeaderValue::from_static("GET, HEAD")),
             Error::Busy { .. } => failure.with(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS)),
             _ => failure,
         }
@@ -127,6 +128,8 @@ fn sort(error: &Error) -> (StatusCode, &'static str) {
         Error::MissingReferences { .. } => (StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN"),
         Error::UnknownUpload { .. } => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
         Error::OutOfOrder { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
+        // The status that clients know for blobs that cannot be deleted.
+        Error::Needed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "DENIED"),
         Error::Busy { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
         error if error.is_full() => (StatusCode::INSUFFICIENT_STORAGE, "DENIED"),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN"),
@@ -135,6 +138,8 @@ fn sort(error: &Error) -> (StatusCode, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use migrations::Fault;
+
     use super::*;
 
     #[test]
@@ -144,5 +149,19 @@ mod tests {
         let failure = Failure::from(error);
         assert_eq!(failure.0.status, StatusCode::INSUFFICIENT_STORAGE);
         assert!(!failure.0.message.contains("/secret"), "{}", failure.0.message);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_at_a_commit_is_full() {
+        let commit = |fault| migrations::Error::Commit {
+            path: "registry.db".into(),
+            jobs: 3,
+            fault,
+            source: std::sync::Arc::new(sqlx::Error::PoolTimedOut),
+        };
+        let failure = Failure::from(Error::Database(commit(Fault::DiskFull)));
+        assert_eq!((failure.0.status, failure.0.code), (StatusCode::INSUFFICIENT_STORAGE, "DENIED"));
+        let failure = Failure::from(Error::Database(commit(Fault::Busy)));
+        assert_eq!(failure.0.status, StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

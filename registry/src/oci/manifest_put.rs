@@ -54,6 +54,7 @@ pub(super) async fn handle(
         return Err(Error::TooLarge { limit }.into());
     }
     let bytes = body.collect(limit).await?;
+    call.registry.content().admit(bytes.len() as u64).await?;
     let algorithm = named.as_ref().map_or(Algorithm::Sha256, vocab::Digest::algorithm);
     if let Some(expected) = named {
         let found = digest_as(algorithm, &bytes);

@@ -15,7 +15,7 @@ use crate::model::OCI_INDEX;
 
 /// Says that a filter was applied.
 const FILTERS: HeaderName = HeaderName::from_static("oci-filters-applied");
-/// Referrers in one answer: with their annotations they stay within the size that clients take.
+/// Referrers in one answer; fewer where their annotations are long.
 const LARGEST: u32 = 200;
 
 pub(super) async fn handle(call: &Call, name: &str, digest: &str) -> Result<Response, Failure> {

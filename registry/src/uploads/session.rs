@@ -68,6 +68,7 @@ impl Uploads {
     pub(crate) async fn start(&self, repository: &RepositoryName, by: &str) -> Result<Arc<Session>, Error> {
         let place = self.place()?;
         let content = &self.shared.content;
+        content.admit(0).await?;
         let id = content.settings().ids.uuid().to_string();
         let path = content.uploads().join(&id);
         content.enliven(&id);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use nix::mount::{MsFlags, mount, umount};
-use registry::{Admission, Error, Registry, Settings, Verdict};
-use vocab::{Algorithm, Digest, Hasher};
+use registry::{Admission, Error, Holder, Registry, Settings, Verdict};
+use vocab::{Algorithm, Clock as _, Digest, Hasher};
 
 use crate::support::{Store, image, open, settings};
 
@@ -109,9 +109,26 @@ async fn holding_what_is_not_there_holds_nothing() {
     let blob = content.put_bytes("here".into()).await.unwrap();
     let refused = content.hold("run/1", &[blob.digest.clone(), Digest::of("missing")]).await;
     assert!(matches!(refused, Err(Error::UnknownContent { digest }) if digest == Digest::of("missing")));
-    assert_eq!(content.owners("run/").await.unwrap(), Vec::<String>::new());
+    assert_eq!(content.owners("run/").await.unwrap(), []);
     content.hold("run/1", std::slice::from_ref(&blob.digest)).await.unwrap();
-    assert_eq!(content.owners("run/").await.unwrap(), ["run/1"]);
+    let since = store.clock.now();
+    assert_eq!(content.owners("run/").await.unwrap(), [Holder { owner: "run/1".to_owned(), since }]);
+}
+
+#[tokio::test]
+async fn only_who_has_held_nothing_for_a_while_is_stale() {
+    let store = Store::new().await;
+    let content = store.registry.content();
+    let blob = content.put_bytes("held".into()).await.unwrap().digest;
+    let held = std::slice::from_ref(&blob);
+    content.hold("memo/1", held).await.unwrap();
+    let first = store.clock.now();
+    store.clock.advance(Duration::from_secs(1));
+    content.hold("memo/1", held).await.unwrap();
+    assert!(!content.release_stale("memo/1", first).await.unwrap(), "holding again is using");
+    assert!(content.release_stale("memo/1", store.clock.now()).await.unwrap());
+    assert!(!content.release_stale("memo/1", store.clock.now()).await.unwrap());
+    assert_eq!(content.owners("").await.unwrap(), []);
 }
 
 #[tokio::test]

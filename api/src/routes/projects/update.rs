@@ -14,7 +14,8 @@ pub(super) async fn update(
     name: &str,
     change: ProjectChange,
 ) -> Result<Body, Problem> {
-    let mut project = project(factory, &caller.tenant, name).await?;
+    let found = project(factory, &caller.tenant, name).await?;
+    let mut project = found.clone();
     if let Some(url) = change.url {
         project.url = check::url(&url, &factory.config.steps)?;
     }
@@ -46,7 +47,8 @@ pub(super) async fn update(
         let sealed = factory.sealer.seal(&seal_place(project.id), secret.as_bytes());
         project.sealed_secret = sealed.map_err(|error| Problem::internal(&error.to_string()))?;
     }
-    factory.projects.update(project.clone()).await?;
+    // Another change since then must not be lost, least of all one that takes trust away.
+    factory.projects.update(&found, project.clone()).await?;
     tracing::info!(project = %project.name, by = caller.user, trust_host = project.trust_host, "a project was changed");
     let mut view = ProjectView::new(&project, factory.base());
     view.webhook_secret = secret.filter(|_| made);

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use engine_ports::{
     ArtifactError, ArtifactStore, ByteStream, Expect, HoldOwner, ImageError, ImageManifest, ImageStore,
     Moved, Pushed, Repository, SecretError, SecretStore, SecretText, StepLog, ToolCommand, ToolError,
-    ToolExit, ToolRunner,
+    ToolExit, ToolRunner, Withdrawn,
 };
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
@@ -173,6 +173,10 @@ impl ImageStore for Nothing {
     }
 
     async fn push(&self, _: &Repository, _: &ArtifactRef, _: &str) -> Result<Pushed, ImageError> {
+        no_images()
+    }
+
+    async fn withdraw(&self, _: &Repository, _: &Digest, _: &str, _: &str) -> Result<Withdrawn, ImageError> {
         no_images()
     }
 

@@ -47,6 +47,14 @@ fn missing(name: &Name) -> StoreError {
     StoreError::Missing(format!("project `{name}`"))
 }
 
+fn changed(name: &Name) -> StoreError {
+    StoreError::Conflict {
+        what: format!("project `{name}`"),
+        expected: "the settings that were read".to_owned(),
+        found: "other ones".to_owned(),
+    }
+}
+
 #[async_trait]
 impl ProjectStore for MemoryProjectStore {
     async fn add(&self, project: Project) -> Result<(), StoreError> {
@@ -59,10 +67,13 @@ impl ProjectStore for MemoryProjectStore {
         Ok(())
     }
 
-    async fn update(&self, project: Project) -> Result<(), StoreError> {
+    async fn update(&self, expected: &Project, project: Project) -> Result<(), StoreError> {
         let mut rows = self.rows();
         let found = rows.with_id(project.id).filter(|row| row.tenant == project.tenant);
         let earlier = found.ok_or_else(|| missing(&project.name))?.clone();
+        if earlier != *expected {
+            return Err(changed(&earlier.name));
+        }
         let key = (project.tenant.clone(), project.name.clone());
         if rows.projects.get(&key).is_some_and(|row| row.id != project.id) {
             return Err(exists(&project.name));

@@ -34,8 +34,11 @@ impl ProjectStore for SqliteProjectStore {
         self.explain(job.await)
     }
 
-    async fn update(&self, project: Project) -> Result<(), StoreError> {
-        let job = self.database.write(move |c| Box::pin(async move { projects::update(c, &project).await }));
+    async fn update(&self, expected: &Project, project: Project) -> Result<(), StoreError> {
+        let expected = expected.clone();
+        let job = self
+            .database
+            .write(move |c| Box::pin(async move { projects::update(c, &expected, &project).await }));
         self.explain(job.await)
     }
 

@@ -22,7 +22,8 @@ const INSERT: &str = "INSERT INTO projects \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 pub(super) const UPDATE: &str = "UPDATE projects SET name = $3, url = $4, trust_host = $5, sealed_secret = $6, \
      credentials_secret = $7 \
-     WHERE project = $1 AND tenant = $2";
+     WHERE project = $1 AND tenant = $2 AND name = $8 AND url = $9 AND trust_host = $10 AND sealed_secret = $11 \
+     AND COALESCE(credentials_secret, '') = $12 AND created_ms = $13";
 pub(super) const DELETE: &str = "DELETE FROM projects WHERE tenant = $1 AND name = $2 RETURNING project";
 pub(super) const BY_NAME: &str = select!("tenant = $1 AND name = $2");
 pub(super) const BY_ID: &str = select!("project = $1");
@@ -46,8 +47,12 @@ pub(super) async fn insert(connection: &mut Connection, project: &Project) -> Re
     Ok(())
 }
 
-/// Replaces a project's settings; its id, tenant and birth stay.
-pub(super) async fn update(connection: &mut Connection, project: &Project) -> Result<(), Failure> {
+/// Replaces a project's settings, if they are still `expected`; its id, tenant and birth stay.
+pub(super) async fn update(
+    connection: &mut Connection,
+    expected: &Project,
+    project: &Project,
+) -> Result<(), Failure> {
     let done = sqlx::query(UPDATE)
         .bind(project.id.to_string())
         .bind(project.tenant.as_str())
@@ -56,10 +61,27 @@ pub(super) async fn update(connection: &mut Connection, project: &Project) -> Re
         .bind(i64::from(project.trust_host))
         .bind(&project.sealed_secret)
         .bind(project.credentials_secret.as_ref().map(|secret| secret.0.as_str()))
-        .execute(connection)
+        .bind(expected.name.as_str())
+        .bind(&expected.url)
+        .bind(i64::from(expected.trust_host))
+        .bind(&expected.sealed_secret)
+        .bind(expected.credentials_secret.as_ref().map_or("", |secret| secret.0.as_str()))
+        .bind(expected.created_at.as_millis())
+        .execute(&mut *connection)
         .await
         .map_err(|error| taken(error, project))?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(missing(&project.name).into()) }
+    if done.rows_affected() == 1 {
+        return Ok(());
+    }
+    if tenant(connection, project.id).await?.as_ref() != Some(&project.tenant) {
+        return Err(missing(&project.name).into());
+    }
+    Err(StoreError::Conflict {
+        what: format!("project `{}`", expected.name),
+        expected: "the settings that were read".to_owned(),
+        found: "other ones".to_owned(),
+    }
+    .into())
 }
 
 /// Removes a project's row and gives its id. What refers to it must be gone before.

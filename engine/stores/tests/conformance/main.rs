@@ -132,6 +132,7 @@ claims! {
     projects:
         a_name_is_taken_once_in_a_tenant,
         a_projects_settings_are_replaced,
+        of_two_changes_of_a_project_none_is_lost,
         only_its_tenant_changes_a_project,
         a_removed_project_leaves_its_name,
         pages_walk_every_project_once;

@@ -38,13 +38,36 @@ pub(crate) async fn a_projects_settings_are_replaced(stores: &Stores) {
         created_at: at(99),
         ..project.clone()
     };
-    stores.projects.update(changed.clone()).await.unwrap();
+    stores.projects.update(&project, changed.clone()).await.unwrap();
     let expected = Project { created_at: project.created_at, ..changed.clone() };
-    assert_eq!(stores.projects.by_id(project.id).await.unwrap(), Some(expected));
+    assert_eq!(stores.projects.by_id(project.id).await.unwrap(), Some(expected.clone()));
     assert_eq!(stores.projects.by_name(&tenant(), &project.name).await.unwrap(), None);
     let onto = Project { name: neighbour.name.clone(), ..changed };
-    assert!(matches!(stores.projects.update(onto).await, Err(StoreError::Exists(_))));
+    assert!(matches!(stores.projects.update(&expected, onto).await, Err(StoreError::Exists(_))));
     assert_eq!(stores.projects.by_id(neighbour.id).await.unwrap(), Some(neighbour));
+}
+
+pub(crate) async fn of_two_changes_of_a_project_none_is_lost(stores: &Stores) {
+    let sample = Sample::default();
+    let project = Project { trust_host: true, ..sample.project(&tenant(), "debian") };
+    stores.projects.add(project.clone()).await.unwrap();
+    let distrusted = Project { trust_host: false, ..project.clone() };
+    stores.projects.update(&project, distrusted.clone()).await.unwrap();
+    let settings = [
+        Project { url: "file:///srv/moved.git".to_owned(), ..project.clone() },
+        Project { credentials_secret: None, ..project.clone() },
+        Project { sealed_secret: vec![7], ..project.clone() },
+    ];
+    for change in settings {
+        let late = stores.projects.update(&project, change).await;
+        assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+        assert_eq!(stores.projects.by_id(project.id).await.unwrap(), Some(distrusted.clone()));
+    }
+    let open = Project { credentials_secret: None, ..distrusted.clone() };
+    stores.projects.update(&distrusted, open.clone()).await.unwrap();
+    let late = stores.projects.update(&distrusted, project).await;
+    assert!(matches!(late, Err(StoreError::Conflict { .. })), "{late:?}");
+    assert_eq!(stores.projects.by_id(open.id).await.unwrap(), Some(open));
 }
 
 pub(crate) async fn only_its_tenant_changes_a_project(stores: &Stores) {
@@ -52,7 +75,7 @@ pub(crate) async fn only_its_tenant_changes_a_project(stores: &Stores) {
     let project = sample.project(&tenant(), "debian");
     stores.projects.add(project.clone()).await.unwrap();
     let stolen = Project { tenant: name("other"), ..project.clone() };
-    assert!(matches!(stores.projects.update(stolen).await, Err(StoreError::Missing(_))));
+    assert!(matches!(stores.projects.update(&project, stolen).await, Err(StoreError::Missing(_))));
     let removed = stores.projects.remove(&name("other"), &project.name).await;
     assert!(matches!(removed, Err(StoreError::Missing(_))));
     assert_eq!(stores.projects.by_name(&name("other"), &project.name).await.unwrap(), None);

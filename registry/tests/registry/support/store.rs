@@ -28,9 +28,13 @@ impl Store {
     }
 
     pub(crate) async fn with_lease(lease: Duration) -> Self {
+        Self::with(|settings| Settings { lease, ..settings }).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(Settings) -> Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
-        let settings = Settings { lease, ..settings(&folder.path().join("content"), Arc::clone(&clock)) };
+        let settings = change(settings(&folder.path().join("content"), Arc::clone(&clock)));
         let database = open(folder.path()).await;
         let registry = Registry::open(settings, database.clone(), UPLOADS).await.unwrap();
         Self { registry, clock, folder, database }

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use engine_ports::{
     ByteStream, Expect, HoldOwner, ImageError, ImageManifest, ImageStore, Moved, Pushed, Repository,
+    Withdrawn,
 };
 use serde_json::json;
 use vocab::{ArtifactRef, Digest};
 
 use super::content::{Content, read_all, stream};
 
-/// An image store with the rules of the real one: compare-and-set tags, nothing removed that a tag names.
+/// An image store with the rules of the real one: compare-and-set tags, nothing removed that a tag names, nothing
+/// taken back that somebody else published. It knows no children.
 pub struct FakeImages {
     content: Arc<Content>,
     repositories: Mutex<BTreeMap<String, State>>,
@@ -22,7 +24,8 @@ pub struct FakeImages {
 
 #[derive(Default)]
 struct State {
-    images: BTreeSet<Digest>,
+    /// Each with who published it.
+    images: BTreeMap<Digest, BTreeSet<String>>,
     tags: BTreeMap<String, Digest>,
 }
 
@@ -53,7 +56,7 @@ impl FakeImages {
     pub fn snapshot(&self) -> String {
         let repositories = self.lock();
         let used = repositories.iter().filter(|(_, state)| !state.images.is_empty());
-        let lines = used.map(|(name, state)| format!("{name}: {:?} {:?}\n", state.images, state.tags));
+        let lines = used.map(|(name, state)| format!("{name}: {:?} {:?}\n", state.images.keys(), state.tags));
         lines.collect()
     }
 
@@ -107,9 +110,34 @@ impl ImageStore for FakeImages {
         by: &str,
     ) -> Result<Pushed, ImageError> {
         self.content.image(&image.digest)?;
-        self.sign("push", by);
-        let new = self.lock().entry(repository.to_string()).or_default().images.insert(image.digest.clone());
+        let mut repositories = self.lock();
+        let state = repositories.entry(repository.to_string()).or_default();
+        let new = state.images.entry(image.digest.clone()).or_default().insert(by.to_owned());
+        if new {
+            self.sign("push", by);
+        }
         Ok(Pushed { new, reference: format!("{repository}@{}", image.digest) })
+    }
+
+    async fn withdraw(
+        &self,
+        repository: &Repository,
+        image: &Digest,
+        publisher: &str,
+        by: &str,
+    ) -> Result<Withdrawn, ImageError> {
+        let mut repositories = self.lock();
+        let Some(state) = repositories.get_mut(&repository.to_string()) else { return Ok(Withdrawn::Gone) };
+        let Some(publishers) = state.images.get_mut(image) else { return Ok(Withdrawn::Gone) };
+        if !publishers.remove(publisher) || !publishers.is_empty() {
+            return Ok(Withdrawn::Shared);
+        }
+        if let Some((tag, _)) = state.tags.iter().find(|(_, named)| *named == image) {
+            return Ok(Withdrawn::InUse(format!("the tag `{tag}`")));
+        }
+        state.images.remove(image);
+        self.sign("withdraw", by);
+        Ok(Withdrawn::Gone)
     }
 
     async fn unpublish(&self, repository: &Repository, image: &Digest, by: &str) -> Result<(), ImageError> {
@@ -119,7 +147,7 @@ impl ImageStore for FakeImages {
         if let Some((tag, _)) = state.tags.iter().find(|(_, named)| *named == image) {
             return Err(ImageError::InUse(format!("{repository}@{image}"), format!("tag {tag}")));
         }
-        if state.images.remove(image) {
+        if state.images.remove(image).is_some() {
             self.sign("unpublish", by);
             Ok(())
         } else {
@@ -136,7 +164,7 @@ impl ImageStore for FakeImages {
             let repositories = self.lock();
             let state = repositories.get(&repository.to_string());
             state.and_then(|state| match reference.parse::<Digest>() {
-                Ok(digest) => state.images.contains(&digest).then_some(digest),
+                Ok(digest) => state.images.contains_key(&digest).then_some(digest),
                 Err(_) => state.tags.get(reference).cloned(),
             })
         };
@@ -163,7 +191,7 @@ impl ImageStore for FakeImages {
             return Ok(Moved::Conflict { found });
         }
         match to {
-            Some(to) if !state.images.contains(to) => {
+            Some(to) if !state.images.contains_key(to) => {
                 return Err(ImageError::Missing(format!("image {repository}@{to}")));
             }
             Some(to) => state.tags.insert(tag.to_owned(), to.clone()),

@@ -1,6 +1,6 @@
-//! Taking out what this run put in.
+//! Taking out what this step put in, and nobody else wants there.
 
-use engine_ports::{ActionError, EffectRecord, ImageError, Presence, Repository, UndoContext, UndoOutcome};
+use engine_ports::{ActionError, EffectRecord, Presence, Repository, UndoContext, UndoOutcome, Withdrawn};
 use serde_json::json;
 use steps_kit::fail;
 
@@ -12,24 +12,23 @@ pub(super) async fn probe(ctx: &UndoContext, record: &EffectRecord) -> Result<Pr
     let repository: Repository = intent.repository.parse().map_err(fail)?;
     let found = ctx.services.images.resolve(&repository, &intent.digest.to_string()).await.map_err(fail)?;
     Ok(match found {
-        Some(_) => Presence::Present(json!({ "ours": !intent.existed })),
+        // Perhaps somebody else's alone: then the undo takes nothing out.
+        Some(_) => Presence::Present(json!({ "digest": intent.digest })),
         None => Presence::Absent,
     })
 }
 
 pub(super) async fn compensate(ctx: &UndoContext, record: &EffectRecord) -> Result<UndoOutcome, ActionError> {
     let intent: Intent = journal::read(record)?;
-    let ours = record.handle.as_ref().and_then(|handle| handle["ours"].as_bool()).unwrap_or(!intent.existed);
-    if !ours {
-        return Ok(UndoOutcome::Undone);
-    }
     let repository: Repository = intent.repository.parse().map_err(fail)?;
-    match ctx.services.images.unpublish(&repository, &intent.digest, &journal::undone_by(record)).await {
-        Ok(()) | Err(ImageError::Missing(_)) => Ok(UndoOutcome::Undone),
-        // Our own tag is gone by now: undo goes backwards.
-        Err(ImageError::InUse(image, user)) => {
-            Ok(UndoOutcome::Superseded(format!("{image} stays, since {user} names it")))
+    let (publisher, by) = (journal::by(record), journal::undone_by(record));
+    let withdrawn = ctx.services.images.withdraw(&repository, &intent.digest, &publisher, &by).await;
+    Ok(match withdrawn.map_err(fail)? {
+        Withdrawn::Gone | Withdrawn::Shared => UndoOutcome::Undone,
+        // This run's own tags and indexes are gone by now: undo goes backwards.
+        Withdrawn::InUse(user) => {
+            let reason = format!("{repository}@{} stays, since {user} refers to it", intent.digest);
+            UndoOutcome::Superseded(reason)
         }
-        Err(error) => Err(fail(error)),
-    }
+    })
 }

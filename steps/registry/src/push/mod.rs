@@ -30,7 +30,7 @@ impl RegistryPush {
                 .required("repository", Type::String, "The repository's name after the tenant, such as `golden/debian`.")
                 .output("reference", Type::String, "How clients name it: `TENANT/repository@sha256:…`, without the registry's host.")
                 .output("digest", Type::Digest, "Digest of the image's manifest.")
-                .effect(PUBLISH, "The image in the repository; taken out again, unless it was there before.")
+                .effect(PUBLISH, "The image in the repository; taken out again, unless somebody else published it too or refers to it.")
                 .example(
                     "push:\n  uses: registry/push@v1\n  with:\n    image: ${{ steps.build.outputs.image }}\n    repository: golden/debian\n",
                 ),

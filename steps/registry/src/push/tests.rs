@@ -1,9 +1,9 @@
 //! Publishing, twice, after failures, and taking back.
 
 use engine_ports::{Expect, ImageStore as _, Repository};
-use steps_kit::harness::{Harness, check_contract, check_superseded};
+use steps_kit::harness::{Fault, Harness, check_contract, check_superseded};
 use steps_kit::outputs;
-use vocab::Inputs;
+use vocab::{EffectState, Inputs};
 
 use super::*;
 
@@ -57,6 +57,40 @@ async fn an_image_that_somebody_tagged_since_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_another_run_published_meanwhile_stays_for_it() {
+    let (harness, given) = setup().await;
+    let action = RegistryPush::new();
+    let (image, repository) = (harness.images.put_image("one"), repository(&harness));
+    harness.run(&action, given).await.unwrap();
+    harness.images.push(&repository, &image, "run:other/push").await.unwrap();
+    let theirs = harness.images.snapshot();
+    assert_eq!(harness.compensate(&action).await.unwrap(), [UndoOutcome::Undone]);
+    assert_eq!(harness.images.snapshot(), theirs);
+    harness.images.withdraw(&repository, &image.digest, "run:other/push", "undo").await.unwrap();
+    assert_eq!(harness.images.snapshot(), "", "nobody publishes it any more");
+}
+
+#[tokio::test]
+async fn an_attempt_that_finds_anothers_image_publishes_for_itself() {
+    let (harness, given) = setup().await;
+    let action = RegistryPush::new();
+    let (image, repository) = (harness.images.put_image("one"), repository(&harness));
+    // Lost between its intent and its push; meanwhile another run publishes, and the probe finds that.
+    harness.journal.fail_at(Fault::After(0));
+    harness.run(&action, given.clone()).await.unwrap_err();
+    harness.images.push(&repository, &image, "run:other/push").await.unwrap();
+    let record = harness.journal.records().remove(0);
+    let Presence::Present(handle) = action.probe(&harness.undo_context(), &record).await.unwrap() else {
+        panic!("the image is there");
+    };
+    harness.journal.conclude(record.seq, EffectState::Made, Some(handle));
+    harness.run(&action, given).await.unwrap();
+    harness.images.withdraw(&repository, &image.digest, "run:other/push", "undo").await.unwrap();
+    let found = harness.images.resolve(&repository, &image.digest.to_string()).await.unwrap();
+    assert_eq!(found, Some(image), "what this run published is still there");
+}
+
+#[tokio::test]
 async fn names_that_are_no_repository_are_refused() {
     for name in ["", "../other", "UPPER", "a//b", "/a", "a@b"] {
         let (harness, mut given) = setup().await;
@@ -73,6 +107,6 @@ async fn the_repository_remembers_which_step_of_which_run_published_and_took_bac
     harness.run(&action, given).await.unwrap();
     let run = harness.journal.records()[0].key.run;
     harness.compensate(&action).await.unwrap();
-    let expected = [format!("push by run:{run}/step"), format!("unpublish by undo of run:{run}/step")];
+    let expected = [format!("push by run:{run}/step"), format!("withdraw by undo of run:{run}/step")];
     assert_eq!(harness.images.authors(), expected);
 }
