@@ -1,0 +1,8 @@
+//! PostgreSQL: a pool of connections, a transaction for each write. The server is the one that orders the writers.
+
+mod address;
+mod connect;
+mod database;
+mod migrate;
+
+pub use database::{PgDatabase, PgOptions};
