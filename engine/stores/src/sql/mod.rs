@@ -20,6 +20,6 @@ mod runs;
 mod steps;
 mod token_store;
 
-pub use project_store::SqliteProjectStore;
-pub use run_store::SqliteRunStore;
-pub use token_store::SqliteTokenStore;
+pub use project_store::SqlProjectStore;
+pub use run_store::SqlRunStore;
+pub use token_store::SqlTokenStore;

@@ -1,4 +1,4 @@
-//! What every store keeps to, run against memory and SQLite alike.
+//! What every store keeps to, run against memory, SQLite and PostgreSQL alike.
 //!
 //! A claim is a function that takes [`Stores`]; the macro at the end makes it a test for each kind of store.
 
@@ -7,6 +7,7 @@
 mod agreement;
 mod deliveries;
 mod effects;
+mod handles;
 mod leases;
 mod logs;
 mod memos;
@@ -19,10 +20,10 @@ mod tokens;
 
 use engine_ports::{ProjectStore, RunStore, TokenStore};
 use engine_stores::{
-    MemoryProjectStore, MemoryRunStore, MemoryTokenStore, SqliteProjectStore, SqliteRunStore,
-    SqliteTokenStore,
+    MemoryProjectStore, MemoryRunStore, MemoryTokenStore, SqlDatabase, SqlProjectStore, SqlRunStore,
+    SqlTokenStore,
 };
-use migrations::{Database, Options, Schema};
+use migrations::{Database, Options, PgDatabase, PgOptions, Schema};
 
 /// Empty stores of one kind.
 struct Stores {
@@ -47,11 +48,21 @@ impl Stores {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("engine.db");
         let database = Database::open(path, Schema::Engine, Options::default()).await.unwrap();
+        Self { _folder: Some(folder), ..Self::on(database.into()) }
+    }
+
+    /// On a server that is there already, or `None` where there is no PostgreSQL.
+    async fn postgres(test: &str) -> Option<Self> {
+        let address = test_parts::postgres(test)?.database();
+        Some(Self::on(PgDatabase::open(&address, PgOptions::default()).await.unwrap().into()))
+    }
+
+    fn on(database: SqlDatabase) -> Self {
         Self {
-            runs: Box::new(SqliteRunStore::new(database.clone())),
-            projects: Box::new(SqliteProjectStore::new(database.clone())),
-            tokens: Box::new(SqliteTokenStore::new(database)),
-            _folder: Some(folder),
+            runs: Box::new(SqlRunStore::new(database.clone())),
+            projects: Box::new(SqlProjectStore::new(database.clone())),
+            tokens: Box::new(SqlTokenStore::new(database)),
+            _folder: None,
         }
     }
 }
@@ -72,6 +83,18 @@ macro_rules! claims {
                 #[tokio::test]
                 async fn $claim() {
                     super::$module::$claim(&super::Stores::sqlite().await).await;
+                }
+            )+)+
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test]
+                async fn $claim() {
+                    let test = concat!("postgres::", stringify!($claim));
+                    if let Some(stores) = super::Stores::postgres(test).await {
+                        super::$module::$claim(&stores).await;
+                    }
                 }
             )+)+
         }
