@@ -113,6 +113,12 @@ impl Postgres {
         format!("postgres://factory:{PASSWORD}@localhost:5432/{name}?host={folder}")
     }
 
+    /// The name of the database at an address of [`Postgres::database`].
+    pub fn name(address: &str) -> &str {
+        let (server, _) = address.split_once('?').unwrap_or((address, ""));
+        server.rsplit('/').next().unwrap_or(server)
+    }
+
     /// A program of this version that talks to the server as its owner.
     pub fn program(&self, name: &str) -> Command {
         let mut command = command(self.programs.join(name));
