@@ -5,6 +5,7 @@ use std::fmt::Display;
 use engine_ports::StoreError;
 use migrations::{Database, Error, PgDatabase, Place, Work};
 use sqlx::{PgConnection, PgPool, SqliteConnection, SqlitePool};
+use vocab::Timestamp;
 
 use super::{Failure, postgres};
 
@@ -102,6 +103,14 @@ impl SqlDatabase {
 }
 
 impl Connection<'_> {
+    /// What time it is: by the database's clock where several processes share it, else the caller's.
+    pub(crate) async fn now(&mut self, callers: Timestamp) -> Result<Timestamp, sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => Ok(callers),
+            Self::Postgres(connection) => postgres::now(connection).await,
+        }
+    }
+
     /// Lets nobody else write to a table until the transaction ends, for a rule that no row carries.
     pub(crate) async fn lock_table(&mut self, table: impl Display + Send) -> Result<(), sqlx::Error> {
         match self {

@@ -1,13 +1,17 @@
-//! PostgreSQL: many writers, so rows that a check reads are locked.
+//! PostgreSQL: many writers, so rows that a check reads are locked, and the server's clock.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 
 use sqlx::postgres::PgArguments;
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Postgres};
+use vocab::Timestamp;
 
 use super::query::Value;
 use super::{Lock, Query, Row};
+
+/// The moment of the statement, not of the transaction's beginning.
+const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
 
 /// Runs a statement that gives no rows.
 pub(super) async fn execute(query: Query<'_>, on: &mut PgConnection) -> Result<u64, sqlx::Error> {
@@ -20,6 +24,11 @@ pub(super) async fn fetch<'e>(
     on: impl Executor<'e, Database = Postgres>,
 ) -> Result<Vec<Row>, sqlx::Error> {
     Ok(statement(query).fetch_all(on).await?.into_iter().map(Row::Postgres).collect())
+}
+
+/// The server's clock.
+pub(super) async fn now(on: &mut PgConnection) -> Result<Timestamp, sqlx::Error> {
+    sqlx::query_scalar(NOW).fetch_one(on).await.map(Timestamp::from_millis)
 }
 
 /// Waits until nobody writes to the table, and lets nobody until the transaction ends.
@@ -46,6 +55,7 @@ fn clause(lock: Option<Lock>) -> Option<Cow<'static, str>> {
     match lock? {
         Lock::Update => Some("FOR UPDATE".into()),
         Lock::Share => Some("FOR KEY SHARE".into()),
+        Lock::Skip(table) => Some(format!("FOR NO KEY UPDATE OF {table} SKIP LOCKED").into()),
     }
 }
 

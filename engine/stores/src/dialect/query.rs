@@ -20,6 +20,8 @@ pub(crate) enum Lock {
     Update,
     /// Nobody else removes them until the transaction ends.
     Share,
+    /// As `Update`, but rows that somebody else has locked are left out. For the rows of the table named.
+    Skip(&'static str),
 }
 
 /// A statement with its parameters.

@@ -7,7 +7,7 @@ use engine_ports::{
     StoreError,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, ProjectId, RunId, StepPath, TenantName};
+use vocab::{Digest, ProjectId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use crate::commit::{LeaseMove, check, check_new, conflict, fenced, lease_moves, no_run};
 
@@ -20,6 +20,8 @@ pub(super) struct Rows {
     pub(super) runs: BTreeMap<RunId, History>,
     pub(super) plans: BTreeMap<Digest, Json>,
     pub(super) leases: BTreeMap<(RunId, StepPath), Lease>,
+    /// Who drives a run, and until when nobody else may.
+    pub(super) claims: BTreeMap<RunId, (WorkerId, Timestamp)>,
     pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
     pub(super) origins: BTreeMap<Origin, RunId>,
 }

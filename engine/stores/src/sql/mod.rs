@@ -1,6 +1,7 @@
 //! The stores on SQL: one file for each table, one for each port.
 
 mod cells;
+mod claims;
 mod deliveries;
 mod effects;
 mod events;

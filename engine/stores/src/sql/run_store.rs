@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use super::{effects, events, leases, logs, memos, origins, plans, retention, runs, steps};
+use super::{claims, effects, events, leases, logs, memos, origins, plans, retention, runs, steps};
 use crate::commit::{check, check_new};
 use crate::dialect::{Connection, Failure, SqlDatabase};
 
@@ -134,6 +134,27 @@ impl RunStore for SqlRunStore {
         let job = self
             .database
             .write(move |mut c| Box::pin(async move { leases::renew(&mut c, worker, until).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn claim(&self, worker: WorkerId, term: Term, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let job = self
+            .database
+            .write(move |mut c| Box::pin(async move { claims::take(&mut c, worker, term, limit).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {
+        let job = self
+            .database
+            .write(move |mut c| Box::pin(async move { claims::renew(&mut c, worker, term).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError> {
+        let job = self
+            .database
+            .write(move |mut c| Box::pin(async move { claims::release(&mut c, worker, run).await }));
         self.database.explain(job.await)
     }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
 
 mod agreement;
+mod claims;
 mod deliveries;
 mod effects;
 mod handles;
@@ -129,6 +130,13 @@ claims! {
         a_lease_that_came_and_went_within_one_commit_leaves_nothing,
         a_lease_names_an_event_that_exists,
         renewal_extends_the_workers_own_leases_only;
+    claims:
+        runs_are_claimed_once_and_oldest_first,
+        two_claimants_never_get_the_same_run,
+        a_claim_that_is_over_is_taken_over,
+        a_late_renewal_does_not_shorten_a_claim,
+        a_claim_that_was_given_up_is_free,
+        a_finished_run_is_not_claimed_and_goes_with_its_claim;
     steps:
         a_step_is_written_over,
         steps_come_by_position_and_number;
