@@ -11,7 +11,7 @@ use vocab::Digest;
 use crate::schema::Migration;
 use crate::{Error, Fault, Place};
 
-pub(crate) const CREATE: &str = "\
+const CREATE: &str = "\
 CREATE TABLE IF NOT EXISTS schema_migrations (
     number BIGINT NOT NULL PRIMARY KEY,
     name TEXT NOT NULL,

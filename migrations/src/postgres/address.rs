@@ -39,7 +39,7 @@ mod tests {
         for (address, shown) in [
             ("postgres://factory:s3cret@db.example:6432/engine", "postgres://factory@db.example:6432/engine"),
             ("postgresql://factory:s3cret@db.example", "postgres://factory@db.example:5432/factory"),
-            ("postgres://factory:s3cret@/engine?host=/run/pg", "postgres://factory@/run/pg/engine"),
+            ("postgres://factory:s3cret@localhost/engine?host=/run/pg", "postgres://factory@/run/pg/engine"),
         ] {
             let (_, place) = read(address).unwrap();
             assert_eq!(place.to_string(), shown);

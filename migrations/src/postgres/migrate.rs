@@ -5,9 +5,16 @@ use std::sync::Arc;
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::database::statement;
-use crate::migrate::{APPLIED, Applied, CREATE, RECORD, checksum, missing};
+use crate::migrate::{APPLIED, Applied, RECORD, checksum, missing};
 use crate::schema::Migration;
 use crate::{Error, Fault, Place};
+
+const CREATE: &str = "\
+CREATE TABLE schema_migrations (
+    number BIGINT NOT NULL PRIMARY KEY,
+    name TEXT COLLATE \"C\" NOT NULL,
+    checksum TEXT COLLATE \"C\" NOT NULL
+)";
 
 /// Held while a process migrates, so that two that start together do not meet. Any number that nobody else takes.
 const LOCK: i64 = 0x696d_6167_6566_6163;
@@ -20,7 +27,6 @@ pub(super) async fn run(
 ) -> Result<(), Error> {
     let fail = |source: sqlx::Error| statement(place, source);
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut *connection).await.map_err(fail)?;
-    // Asked first: a server says a word about each table that it need not create.
     let made = sqlx::query("SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL");
     if made.fetch_optional(&mut *connection).await.map_err(fail)?.is_none() {
         sqlx::query(CREATE).execute(&mut *connection).await.map_err(fail)?;
