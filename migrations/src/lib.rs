@@ -21,5 +21,5 @@ pub use error::Error;
 pub use fault::Fault;
 pub use job::Work;
 pub use place::Place;
-pub use postgres::{PgDatabase, PgOptions};
+pub use postgres::{Alone, PgDatabase, PgOptions};
 pub use schema::Schema;

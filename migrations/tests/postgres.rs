@@ -147,6 +147,21 @@ async fn a_server_of_a_newer_version_is_refused_without_its_password() {
 }
 
 #[tokio::test]
+async fn a_database_is_taken_by_one_process_at_a_time() {
+    let test = "a_database_is_taken_by_one_process_at_a_time";
+    let Some((address, database)) = open(test).await else { return };
+    let alone = database.alone().await.unwrap();
+    let other = PgDatabase::open(&address, PgOptions::default()).await.unwrap();
+    let refused = other.alone().await.err().unwrap();
+    assert!(
+        refused.to_string().contains("another process of the factory works on this database"),
+        "{refused}"
+    );
+    drop(alone);
+    other.alone().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_write_that_fails_leaves_nothing_and_one_after_the_end_is_refused() {
     let test = "a_write_that_fails_leaves_nothing_and_one_after_the_end_is_refused";
     let Some((_, database)) = open(test).await else { return };

@@ -16,11 +16,15 @@ const STATEMENTS: usize = 256;
 const OLDEST: i32 = 15_00_00;
 
 /// What holds on every connection. A commit is answered only when it is on the disk, whatever the server's default;
-/// a transaction whose process stands still gives its locks back, and nobody waits for a lock for ever.
+/// a transaction whose process stands still gives its locks back, nobody waits for a lock for ever, and a process whose
+/// machine is gone is given up after a minute.
 const SETTINGS: &str = "\
 SET default_transaction_isolation = 'read committed';
 SET idle_in_transaction_session_timeout = '60s';
 SET lock_timeout = '30s';
+SET tcp_keepalives_idle = 30;
+SET tcp_keepalives_interval = 10;
+SET tcp_keepalives_count = 3;
 SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// A connection outside the pool, to look at the server and to migrate.

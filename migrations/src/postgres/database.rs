@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 use sqlx::postgres::{PgDatabaseError, PgPool, PgSeverity};
 
-use super::{address, connect, migrate};
+use super::{Alone, address, connect, migrate};
 use crate::schema::POSTGRES;
 use crate::{Error, Fault, Place, Work};
 
@@ -54,6 +54,14 @@ impl PgDatabase {
     /// Where it is, without the password.
     pub fn place(&self) -> &Place {
         &self.shared.place
+    }
+
+    /// Takes the database for this process alone, for as long as the answer is kept.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] when another process has it.
+    pub async fn alone(&self) -> Result<Alone, Error> {
+        Alone::take(&self.shared.pool, &self.shared.place).await
     }
 
     /// Connections to read from. Each statement sees what was committed when it began.
