@@ -162,7 +162,7 @@ impl From<engine_ports::StoreError> for Problem {
             E::Missing(_) => Self::new(ProblemKind::NotFound, detail),
             E::Full(_) => Self::new(ProblemKind::Unavailable, detail).retry_after(60),
             E::Closed => Self::new(ProblemKind::Unavailable, detail).retry_after(10),
-            E::Fenced(_) | E::Malformed { .. } | E::Damaged { .. } | E::Database(_) => {
+            E::Fenced(_) | E::Malformed { .. } | E::Damaged { .. } | E::Database(_) | E::Unknown(_) => {
                 Self::internal(&detail)
             }
         }

@@ -10,9 +10,9 @@ use engine_runtime::{
     ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, Logs, ShimConfig,
     ShimRunner, StartError, SystemClock, SystemIds,
 };
-use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
+use engine_stores::{SqlDatabase, SqlProjectStore, SqlRunStore, SqlTokenStore};
 use lang::Catalogue;
-use migrations::{Database, Options, Schema};
+use migrations::{Alone, Database, Options, PgDatabase, PgOptions, Schema};
 use registry::{Registry, Settings};
 use steps_source::reading::{Bounds, RepositoryReader};
 use tokio_util::sync::CancellationToken;
@@ -91,7 +91,9 @@ pub(crate) struct Wired {
     /// Programs of the operator.
     pub(crate) tools: Arc<dyn ToolRunner>,
     lock: FolderLock,
-    databases: [Database; 2],
+    databases: [SqlDatabase; 2],
+    /// Held while the runs of a server are this process's.
+    _alone: Option<Alone>,
     background: CancellationToken,
 }
 
@@ -109,9 +111,9 @@ impl Wired {
         let lock = FolderLock::take(&folder, purpose.command(), clock.now())?;
         let options = Options { queue: size(limits.writer_queue), ..Options::default() };
         folder.close_databases()?;
-        let engine_db = Database::open(folder.engine_db(), Schema::Engine, options).await?;
+        let (engine_db, alone) = open_engine(&folder, &config, options).await?;
         let registry_db = Database::open(folder.registry_db(), Schema::Registry, options).await?;
-        let token_store = Arc::new(SqliteTokenStore::new(engine_db.clone()));
+        let token_store = Arc::new(SqlTokenStore::new(engine_db.clone()));
         ensure_admin(&folder, &*token_store, &*clock).await?;
         let background = CancellationToken::new();
         let room = Arc::new(DataRoom::new(folder.path(), &limits));
@@ -129,7 +131,7 @@ impl Wired {
             limits: limits.clone(),
             settings: config.steps.clone(),
         });
-        let runs: Arc<dyn RunStore> = Arc::new(SqliteRunStore::new(engine_db.clone()));
+        let runs: Arc<dyn RunStore> = Arc::new(SqlRunStore::new(engine_db.clone()));
         let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(size(limits.event_backlog)));
         let io = |action| move |source| WireError::Io { action, source };
         let logs = Logs::open(folder.logs(), &limits, Arc::clone(&clock))
@@ -155,7 +157,7 @@ impl Wired {
         let reader =
             RepositoryReader::new(Arc::clone(&tools), config.steps.clone(), folder.repositories(), bounds);
         tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
-        let projects: Arc<dyn ProjectStore> = Arc::new(SqliteProjectStore::new(engine_db.clone()));
+        let projects: Arc<dyn ProjectStore> = Arc::new(SqlProjectStore::new(engine_db.clone()));
         let kept_up = Upkeep {
             registry: registry.clone(),
             runs: Arc::clone(&runs),
@@ -165,7 +167,7 @@ impl Wired {
             policy: Policy::of(&config.retention),
         };
         tokio::spawn(upkeep(kept_up, background.clone()));
-        let databases = [engine_db.clone(), registry_db];
+        let databases = [engine_db.clone(), registry_db.into()];
         let factory = Factory::new(FactoryParts {
             sealer: Sealer::ensure(&folder)?,
             config,
@@ -182,7 +184,16 @@ impl Wired {
             metrics: Metrics::install(),
             databases: databases.clone(),
         });
-        Ok(Self { factory: Arc::new(factory), registry, folder, tools, lock, databases, background })
+        Ok(Self {
+            factory: Arc::new(factory),
+            registry,
+            folder,
+            tools,
+            lock,
+            databases,
+            _alone: alone,
+            background,
+        })
     }
 
     /// Writes down where the process can be reached, for others and for clients.
@@ -225,6 +236,21 @@ async fn ensure_admin(
         created_at: clock.now(),
     };
     Ok(tokens.replace_tokens(row).await?)
+}
+
+/// The engine's tables: on the server that the configuration names, else in the data folder.
+async fn open_engine(
+    folder: &DataFolder,
+    config: &Config,
+    options: Options,
+) -> Result<(SqlDatabase, Option<Alone>), WireError> {
+    let Some(url) = &config.database.url else {
+        return Ok((Database::open(folder.engine_db(), Schema::Engine, options).await?.into(), None));
+    };
+    let database = PgDatabase::open(&url.0, PgOptions { connections: config.database.connections }).await?;
+    let alone = database.alone().await?;
+    tracing::info!(place = %database.place(), "runs, projects and tokens are on PostgreSQL");
+    Ok((database.into(), Some(alone)))
 }
 
 async fn open_registry(

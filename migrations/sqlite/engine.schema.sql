@@ -10,6 +10,14 @@ CREATE TABLE attempt_logs (
     bytes BIGINT NOT NULL,
     PRIMARY KEY (run, path, attempt)
 ) WITHOUT ROWID;
+CREATE TABLE claims (
+    run TEXT NOT NULL PRIMARY KEY REFERENCES runs (run),
+    tenant TEXT NOT NULL,
+    worker TEXT NOT NULL,
+    claimed_ms BIGINT NOT NULL,
+    until_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX claims_by_worker ON claims (worker, run);
 CREATE TABLE deliveries (
     project TEXT NOT NULL REFERENCES projects (project),
     delivery TEXT NOT NULL,

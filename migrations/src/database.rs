@@ -100,5 +100,5 @@ impl Database {
 }
 
 fn statement(path: &Path, source: sqlx::Error) -> Error {
-    Error::Statement { path: path.to_owned(), fault: Fault::of(&source), source: Arc::new(source) }
+    Error::Statement { place: path.into(), fault: Fault::of(&source), source: Arc::new(source) }
 }

@@ -52,7 +52,7 @@ where
             let result = ran.unwrap_or_else(|panic| {
                 let message = panic_message(panic.as_ref());
                 tracing::error!(path = %path.display(), message, "a write panicked and was rolled back");
-                Err(Error::Panicked { path: path.to_owned(), message: message.to_owned() }.into())
+                Err(Error::Panicked { place: path.into(), message: message.to_owned() }.into())
             });
             let keep = result.is_ok();
             self.result = Some(result);

@@ -8,12 +8,18 @@
 mod connect;
 mod database;
 mod error;
+mod fault;
 mod job;
 mod migrate;
+mod place;
+mod postgres;
 mod schema;
 mod writer;
 
 pub use database::{Database, Options};
-pub use error::{Error, Fault};
+pub use error::Error;
+pub use fault::Fault;
 pub use job::Work;
+pub use place::Place;
+pub use postgres::{Alone, PgDatabase, PgOptions};
 pub use schema::Schema;

@@ -1,4 +1,6 @@
 //! Brings a file up to this version's schema, or says why it cannot.
+//!
+//! What is missing and what was edited is found here for every database.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use vocab::Digest;
 
 use crate::schema::Migration;
-use crate::{Error, Fault};
+use crate::{Error, Fault, Place};
 
 const CREATE: &str = "\
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -16,11 +18,14 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
     checksum TEXT NOT NULL
 )";
 
+pub(crate) const APPLIED: &str = "SELECT number, name, checksum FROM schema_migrations ORDER BY number";
+pub(crate) const RECORD: &str = "INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)";
+
 /// A row of the table of applied migrations.
-struct Applied {
-    number: i64,
-    name: String,
-    checksum: String,
+pub(crate) struct Applied {
+    pub(crate) number: i64,
+    pub(crate) name: String,
+    pub(crate) checksum: String,
 }
 
 /// Applies what is missing, each migration in a transaction of its own.
@@ -33,23 +38,20 @@ pub(crate) async fn run(
     known: &'static [Migration],
 ) -> Result<(), Error> {
     let statement = |source: sqlx::Error| Error::Statement {
-        path: path.to_owned(),
+        place: path.into(),
         fault: Fault::of(&source),
         source: Arc::new(source),
     };
     sqlx::query(CREATE).execute(&mut *connection).await.map_err(statement)?;
-    let rows = sqlx::query("SELECT number, name, checksum FROM schema_migrations ORDER BY number")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(statement)?;
+    let rows = sqlx::query(APPLIED).fetch_all(&mut *connection).await.map_err(statement)?;
     let applied: Vec<Applied> = rows
         .into_iter()
         .map(|row| Ok(Applied { number: row.try_get(0)?, name: row.try_get(1)?, checksum: row.try_get(2)? }))
         .collect::<Result<_, sqlx::Error>>()
         .map_err(statement)?;
-    for (number, migration) in missing(path, known, &applied)? {
+    for (number, migration) in missing(&path.into(), known, &applied)? {
         apply(connection, number, migration).await.map_err(|source| Error::Migration {
-            path: path.to_owned(),
+            place: path.into(),
             migration: migration.name,
             fault: Fault::of(&source),
             source: Arc::new(source),
@@ -60,20 +62,20 @@ pub(crate) async fn run(
 }
 
 /// What is still to be applied, when what was applied is a beginning of what is known.
-fn missing(
-    path: &Path,
+pub(crate) fn missing(
+    place: &Place,
     known: &'static [Migration],
     applied: &[Applied],
 ) -> Result<Vec<(i64, &'static Migration)>, Error> {
     let numbered: Vec<_> = (1_i64..).zip(known).collect();
     let newest = numbered.len().try_into().unwrap_or(i64::MAX);
     if let Some(last) = applied.last().filter(|last| last.number > newest) {
-        return Err(Error::Newer { path: path.to_owned(), found: last.number, known: newest });
+        return Err(Error::Newer { place: place.clone(), found: last.number, known: newest });
     }
     for (row, (number, migration)) in applied.iter().zip(&numbered) {
         if row.number != *number || row.checksum != checksum(migration) {
             return Err(Error::Diverged {
-                path: path.to_owned(),
+                place: place.clone(),
                 applied: row.name.clone(),
                 expected: migration.name,
             });
@@ -89,7 +91,7 @@ async fn apply(
 ) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::raw_sql(migration.sql).execute(&mut *transaction).await?;
-    sqlx::query("INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)")
+    sqlx::query(RECORD)
         .bind(number)
         .bind(migration.name)
         .bind(checksum(migration))
@@ -98,7 +100,7 @@ async fn apply(
     transaction.commit().await
 }
 
-fn checksum(migration: &Migration) -> String {
+pub(crate) fn checksum(migration: &Migration) -> String {
     Digest::of(migration.sql).to_string()
 }
 

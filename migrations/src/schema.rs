@@ -1,4 +1,5 @@
-//! The migrations of each database, in order. A new one is a file in `sqlite/<schema>/` and a line here.
+//! The migrations of each database, in order. A new one is a file in `sqlite/<schema>/`, its twin
+//! in `postgres/<schema>/` where there is such a folder, and a line here.
 
 /// Which database of the factory a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,20 +20,32 @@ pub(crate) struct Migration {
 }
 
 macro_rules! migrations {
-    ($folder:literal: $($name:literal),* $(,)?) => {
+    ($($folder:literal),+: $names:tt) => {
+        ($(migrations!(@ $folder $names)),+)
+    };
+    (@ $folder:literal [$($name:literal),* $(,)?]) => {
         &[$(Migration {
             name: $name,
-            sql: include_str!(concat!("../sqlite/", $folder, "/", $name, ".sql")),
+            sql: include_str!(concat!("../", $folder, "/", $name, ".sql")),
         }),*]
     };
 }
 
-const ENGINE: &[Migration] = migrations![
-    "engine": "0001_runs", "0002_projects", "0003_project_credentials", "0004_stuck_effects", "0005_attempt_logs",
-    "0006_retention"
+type List = &'static [Migration];
+
+/// The engine's, for SQLite and for PostgreSQL.
+const ENGINE: (List, List) = migrations![
+    "sqlite/engine", "postgres/engine":
+    [
+        "0001_runs", "0002_projects", "0003_project_credentials", "0004_stuck_effects", "0005_attempt_logs",
+        "0006_retention", "0007_claims",
+    ]
 ];
 
-const REGISTRY: &[Migration] = migrations!["registry": "0001_content", "0002_catalog", "0003_claims"];
+const REGISTRY: List = migrations!["sqlite/registry": ["0001_content", "0002_catalog", "0003_claims"]];
+
+/// What PostgreSQL is asked to hold.
+pub(crate) const POSTGRES: List = ENGINE.1;
 
 impl Schema {
     /// The word used in folder names and messages.
@@ -43,9 +56,10 @@ impl Schema {
         }
     }
 
-    pub(crate) const fn migrations(self) -> &'static [Migration] {
+    /// Those of a file.
+    pub(crate) const fn migrations(self) -> List {
         match self {
-            Self::Engine => ENGINE,
+            Self::Engine => ENGINE.0,
             Self::Registry => REGISTRY,
         }
     }
@@ -60,15 +74,18 @@ mod tests {
 
     #[test]
     fn every_file_is_listed_under_its_number() {
-        for schema in [Schema::Engine, Schema::Registry] {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("sqlite").join(schema.name());
+        for (folder, list) in [
+            ("sqlite/engine", Schema::Engine.migrations()),
+            ("sqlite/registry", Schema::Registry.migrations()),
+            ("postgres/engine", POSTGRES),
+        ] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
             let files: BTreeSet<String> = std::fs::read_dir(&folder)
                 .into_iter()
                 .flatten()
                 .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                 .collect();
-            let listed: Vec<_> =
-                schema.migrations().iter().map(|migration| format!("{}.sql", migration.name)).collect();
+            let listed: Vec<_> = list.iter().map(|migration| format!("{}.sql", migration.name)).collect();
             assert_eq!(files.into_iter().collect::<Vec<_>>(), listed, "{}", folder.display());
             for (position, name) in listed.iter().enumerate() {
                 assert!(name.starts_with(&format!("{:04}_", position + 1)), "{name}");

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::job::{Job, Ticket, Work};
-use crate::{Error, Fault, connect};
+use crate::{Error, Fault, Place, connect};
 
 /// The handle of the writing task.
 pub(crate) struct Writer {
@@ -35,7 +35,7 @@ impl Writer {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let closed = || E::from(Error::Closed { path: self.path.clone() });
+        let closed = || E::from(Error::Closed { place: self.path.as_path().into() });
         let (ticket, answer) = Ticket::new(job);
         self.queue.send(Box::new(ticket)).await.map_err(|_| closed())?;
         answer.await.unwrap_or_else(|_| Err(closed()))
@@ -138,19 +138,19 @@ impl Turn {
     }
 
     fn explain(&mut self, stop: Stop, jobs: usize) -> Error {
-        let path = self.path.clone();
+        let place = Place::from(self.path.as_path());
         match stop {
             Stop::Begin(source) => {
-                Error::Statement { path, fault: Fault::of(&source), source: Arc::new(source) }
+                Error::Statement { place, fault: Fault::of(&source), source: Arc::new(source) }
             }
-            Stop::Lost(source) => Error::Lost { path, jobs, source: Arc::new(source) },
+            Stop::Lost(source) => Error::Lost { place, jobs, source: Arc::new(source) },
             Stop::Commit(source) if Fault::of(&source) == Fault::Device => {
-                let error = Error::Halted { path, source: Arc::new(source) };
+                let error = Error::Halted { place, source: Arc::new(source) };
                 self.halted = Some(error.clone());
                 error
             }
             Stop::Commit(source) => {
-                Error::Commit { path, jobs, fault: Fault::of(&source), source: Arc::new(source) }
+                Error::Commit { place, jobs, fault: Fault::of(&source), source: Arc::new(source) }
             }
         }
     }
@@ -172,7 +172,7 @@ async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::tests::with_code;
+    use crate::fault::tests::with_code;
 
     /// The result code of a flush that the device refused.
     const FLUSH_FAILED: u32 = 1034;

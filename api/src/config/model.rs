@@ -1,5 +1,6 @@
 //! The configuration, typed.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -17,6 +18,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Whether an address that is not loopback may go without TLS.
     pub insecure: bool,
+    /// Where runs, projects and tokens are kept.
+    pub database: DatabaseConfig,
     /// URL under which others reach the server.
     pub external_url: Option<String>,
     /// Certificate and key.
@@ -32,6 +35,26 @@ pub struct Config {
     /// Bounds.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// The database of the engine.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// A server; none for a file in the data folder.
+    pub url: Option<DatabaseUrl>,
+    /// Connections to it.
+    pub connections: u32,
+}
+
+/// The address of a server, with its password.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct DatabaseUrl(pub String);
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(***)")
+    }
 }
 
 /// Files of the server's identity; both or neither.

@@ -15,13 +15,14 @@ pub fn reference() -> String {
          `image-factory.toml` in the data folder), the environment, a flag. Every setting can be given as \
          `--set KEY=VALUE`. Unknown keys and unknown variables that begin with `IMAGE_FACTORY_` are refused. \
          `image-factory config show` prints every value with its origin; with `--redacted`, without the \
-         credentials in URLs.\n\n\
+         credentials in URLs. Those of the database are never printed.\n\n\
          Sizes are numbers of bytes or texts such as `64MiB`; times are numbers of seconds or texts such as \
          `1h 30m`. In variables, lists of paths are separated by `:`, lists of hosts by `,`, and tables are written `a=b,c=d`.\n",
     );
     for (title, prefix) in [
         ("Server", ""),
         ("TLS", "tls."),
+        ("Database", "database."),
         ("Log", "log."),
         ("Steps", "steps."),
         ("Retention", "retention."),
@@ -68,6 +69,14 @@ fn kind(kind: Kind) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_setting_has_a_place_on_the_page() {
+        let page = reference();
+        for setting in settings() {
+            assert!(page.contains(&format!("| `{}` |", setting.key)), "{} is in no section", setting.key);
+        }
+    }
 
     /// `UPDATE=1` writes it.
     #[test]

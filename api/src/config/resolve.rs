@@ -72,7 +72,8 @@ pub struct Shown {
 }
 
 impl Resolved {
-    /// Every setting in the order of the table; with `redacted`, credentials in URLs are hidden.
+    /// Every setting in the order of the table; with `redacted`, credentials in URLs are hidden, and those of the
+    /// database always.
     pub fn show(&self, redacted: bool) -> Vec<Shown> {
         settings()
             .iter()
@@ -81,7 +82,11 @@ impl Resolved {
                 let value = held.map_or(Json::Null, |held| held.value.clone());
                 Shown {
                     key: setting.key.to_string(),
-                    value: if redacted { redact(value) } else { value },
+                    value: match setting.kind {
+                        Kind::Database => hide_address(value),
+                        _ if redacted => redact(value),
+                        _ => value,
+                    },
                     origin: held.map_or(Origin::Default, |held| held.origin.clone()).to_string(),
                 }
             })
@@ -179,7 +184,8 @@ fn put(
         origin: origin.clone(),
         key: setting.key.to_string(),
         expected: setting.kind.expected(),
-        found: raw.shown(),
+        // Whoever mistypes the beginning of an address has typed its password as well.
+        found: if setting.kind == Kind::Database { "another text".to_owned() } else { raw.shown() },
     })?;
     let value = if setting.kind == Kind::Path { relative_to_file(value, &origin) } else { value };
     held.insert(setting.key.to_string(), Held { value, origin });
@@ -226,6 +232,16 @@ fn redact(value: Json) -> Json {
         ),
         other => other,
     }
+}
+
+/// The host and name of a database, without whoever logs in and without parameters: a password may stand in both.
+fn hide_address(value: Json) -> Json {
+    let Json::String(text) = value else { return value };
+    let (scheme, rest) = text.split_once("://").unwrap_or(("postgres", &text));
+    let (address, parameters) = rest.split_once('?').map_or((rest, ""), |(address, _)| (address, "?***"));
+    // The last `@`: a password with one in it is wrong, and must not be shown for that.
+    let host = address.rsplit_once('@').map_or_else(|| address.to_owned(), |(_, host)| format!("***@{host}"));
+    Json::String(format!("{scheme}://{host}{parameters}"))
 }
 
 /// `http://user:password@host` becomes `http://***@host`.

@@ -24,6 +24,8 @@ pub enum Kind {
     Address,
     /// An `http:` or `https:` URL.
     Url,
+    /// The address of a database server. It may hold a password, so it is never shown whole.
+    Database,
     /// Texts by name; in a variable `a=b,c=d`.
     Map,
     /// A number of bytes, also written `64MiB`.
@@ -46,6 +48,7 @@ impl Kind {
             Self::Hosts => "a list of names or addresses of hosts, without ports".to_owned(),
             Self::Address => "an address with a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned(),
             Self::Url => "an http or https URL".to_owned(),
+            Self::Database => "postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned(),
             Self::Map => "a table of texts".to_owned(),
             Self::Bytes => "a number of bytes, such as 1048576 or \"1MiB\"".to_owned(),
             Self::Seconds => "a number of seconds, such as 90 or \"1m 30s\"".to_owned(),
@@ -64,6 +67,7 @@ impl Kind {
             Self::Hosts => "list of hosts",
             Self::Address => "address",
             Self::Url => "URL",
+            Self::Database => "address of a database",
             Self::Map => "table of texts",
             Self::Bytes => "bytes",
             Self::Seconds => "seconds",
@@ -134,6 +138,13 @@ const ROWS: &[Setting] = &[
         "PEM file with the certificate and its chain. Read again when it changes and on SIGHUP.",
     ),
     row("tls.key", Kind::Path, None, "PEM file with the certificate's private key."),
+    row(
+        "database.url",
+        Kind::Database,
+        None,
+        "PostgreSQL 15 or newer for runs, projects and tokens: `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. One process works on a database at a time. Default: SQLite in the data folder, where images and their tags stay in any case.",
+    ),
+    row("database.connections", Kind::Count, Some("16"), "Connections to that server, at most."),
     row(
         "log.level",
         Kind::Text,

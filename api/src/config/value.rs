@@ -74,6 +74,10 @@ fn scalar(text: &str, kind: Kind) -> Option<Json> {
         },
         Kind::Path => (!text.is_empty()).then(|| text.into()),
         Kind::Address => text.parse::<SocketAddr>().ok().map(|address| address.to_string().into()),
+        Kind::Database => {
+            let ours = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
+            ours.then(|| text.into())
+        }
         Kind::Url => is_url(text).then(|| text.into()),
         Kind::Bytes => Value::from(text).as_size().map(Json::from),
         Kind::Seconds => {

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use engine_ports::{EventBus, ProjectStore, RunStore};
 use engine_runtime::{Engine, Logs};
+use engine_stores::SqlDatabase;
 use lang::{Catalogue, Compilation, CompileOptions, SourceFile, Trust};
-use migrations::Database;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use vocab::{Clock, IdSource, ProjectId};
@@ -38,7 +38,7 @@ pub(crate) struct FactoryParts {
     pub(crate) source: Arc<dyn WorkflowSource>,
     pub(crate) metrics: Metrics,
     /// To ask whether they still take writes.
-    pub(crate) databases: [Database; 2],
+    pub(crate) databases: [SqlDatabase; 2],
 }
 
 /// A factory at work.

@@ -5,6 +5,7 @@
 
 mod action;
 mod artifact_store;
+mod claim;
 mod effect;
 mod event_bus;
 mod image_store;
@@ -20,6 +21,7 @@ mod tool;
 
 pub use action::{Action, ActionError, Fingerprint, RunSource, Services, StepContext, UndoContext};
 pub use artifact_store::{ArtifactError, ArtifactStore, ByteStream, HoldOwner, HoldOwnerError};
+pub use claim::Term;
 pub use effect::{
     Begun, EffectGuard, EffectJournal, EffectKey, EffectRecord, JournalError, Presence, UndoOutcome,
 };

@@ -8,7 +8,7 @@ use vocab::{
     Timestamp, WorkerId,
 };
 
-use crate::{EffectRecord, FinishedFilter, FinishedRun, LogRecord, MemoEntry, MemoKey, StoreError};
+use crate::{EffectRecord, FinishedFilter, FinishedRun, LogRecord, MemoEntry, MemoKey, StoreError, Term};
 
 /// An event as it is stored. What it means is the engine core's business.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -230,6 +230,18 @@ pub trait RunStore: Send + Sync {
         worker: WorkerId,
         until: Timestamp,
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError>;
+
+    /// Claims runs that nobody drives, for an engine that several processes make up: unfinished ones without a claim,
+    /// or whose claim is over, the oldest first. No two claimants get the same run. A claim keeps nobody from writing:
+    /// who lost a run finds that out by the `Conflict` of its next commit.
+    async fn claim(&self, worker: WorkerId, term: Term, limit: u32) -> Result<Vec<RunId>, StoreError>;
+
+    /// Extends the claims of a worker and gives the runs that it still holds, the oldest first. What somebody else took
+    /// over meanwhile is left out; a claim that was over but not taken over goes on.
+    async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError>;
+
+    /// Gives a claim up, as when its run is over. `false`, and nothing happens, when it is not this worker's.
+    async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError>;
 
     /// Writes down where the log of an attempt lies; a record that is there already stays. `Missing` when there is no
     /// such run of this tenant.

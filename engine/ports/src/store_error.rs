@@ -44,6 +44,9 @@ pub enum StoreError {
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(String),
+    /// The database went away while it was writing: only it knows whether it wrote. Whoever goes on reads first.
+    #[error("it is not known whether the database has written: {0}")]
+    Unknown(String),
     /// It is shutting down.
     #[error("the store is shutting down")]
     Closed,

@@ -19,6 +19,14 @@ pub(crate) enum LeaseMove<'a> {
 }
 
 impl<'a> LeaseMove<'a> {
+    /// The step that it is about.
+    const fn path(self) -> &'a StepPath {
+        match self {
+            Self::Grant(lease) | Self::Renew(lease) => &lease.path,
+            Self::Drop(path, _) | Self::Clear(path) => path,
+        }
+    }
+
     /// Reads the meaning out of the token, which is the number of the event that granted the lease.
     pub(crate) fn of(commit: &Commit, change: &'a LeaseChange) -> Self {
         match change {
@@ -28,6 +36,16 @@ impl<'a> LeaseMove<'a> {
             LeaseChange::Drop { path, token } => Self::Drop(path, *token),
         }
     }
+}
+
+/// The changes of leases in a commit, step by step in the order of their names: whoever takes several rows takes them
+/// in that order, so that two never wait for each other. The changes of one step keep their order.
+pub(crate) fn lease_moves(commit: &Commit) -> Vec<LeaseMove<'_>> {
+    let mut moves: Vec<_> = commit.leases.iter().map(|change| LeaseMove::of(commit, change)).collect();
+    if moves.len() > 1 {
+        moves.sort_by_cached_key(|change| change.path().to_string());
+    }
+    moves
 }
 
 /// Refuses a commit that contradicts itself: a gap in its events, or a row of another run.

@@ -1,6 +1,6 @@
-//! Where runs, projects, deliveries and tokens are kept: in memory and in SQLite.
+//! Where runs, projects, deliveries and tokens are kept: in memory, in SQLite and in PostgreSQL.
 //!
-//! Both kinds of store pass the same conformance suite (`tests/conformance`). They keep what they are given and
+//! All kinds of store pass the same conformance suite (`tests/conformance`). They keep what they are given and
 //! refuse what contradicts what they have; they decide nothing.
 
 mod commit;
@@ -8,5 +8,13 @@ mod dialect;
 mod memory;
 mod sql;
 
+pub use dialect::SqlDatabase;
 pub use memory::{MemoryProjectStore, MemoryRunStore, MemoryTokenStore};
-pub use sql::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
+pub use sql::{SqlProjectStore, SqlRunStore, SqlTokenStore};
+
+/// Projects on a database; which one, its opener says.
+pub type SqliteProjectStore = SqlProjectStore;
+/// Runs on a database; which one, its opener says.
+pub type SqliteRunStore = SqlRunStore;
+/// Tokens on a database; which one, its opener says.
+pub type SqliteTokenStore = SqlTokenStore;

@@ -1,7 +1,7 @@
 //! Databases that earlier versions wrote, opened by this one.
 //!
 //! Each `fixtures/NAME.db` is copied, opened (which migrates it) and read whole; `NAME.json` holds what must come
-//! out. A tagged version leaves its pair behind for good: from then on only the JSON of what is read may grow.
+//! out. `NAME.sql` is the same on PostgreSQL, as its `pg_dump` writes it, and gives the same. A tagged version leaves its pair behind for good: from then on only the JSON of what is read may grow.
 //! The current version's pair is made anew with `UPDATE=1 cargo test -p engine-stores --test fixtures`.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
@@ -14,9 +14,10 @@ use engine_ports::{
     MemoEntry, MemoKey, NewDelivery, NewRun, Project, ProjectStore as _, RunFilter, RunRow, RunStore as _,
     StepRow, Token, TokenStore as _,
 };
-use engine_stores::{SqliteProjectStore, SqliteRunStore, SqliteTokenStore};
-use migrations::{Database, Options, Schema};
+use engine_stores::{SqlDatabase, SqlProjectStore, SqlRunStore, SqlTokenStore};
+use migrations::{Database, Options, PgDatabase, PgOptions, Schema};
 use serde_json::{Value as Json, json};
+use sqlx::Connection as _;
 use vocab::{
     ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, ProjectId, RunId, RunStatus, SecretRef,
     SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
@@ -26,8 +27,17 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-async fn open(path: &Path) -> Database {
-    Database::open(path, Schema::Engine, Options::default()).await.unwrap()
+async fn open(path: &Path) -> SqlDatabase {
+    Database::open(path, Schema::Engine, Options::default()).await.unwrap().into()
+}
+
+async fn connect(address: &str) -> PgDatabase {
+    PgDatabase::open(address, PgOptions::default()).await.unwrap()
+}
+
+#[expect(clippy::disallowed_methods, reason = "UPDATE=1 asks a test to write its fixture")]
+fn is_update() -> bool {
+    std::env::var("UPDATE").is_ok()
 }
 
 fn at(millis: i64) -> Timestamp {
@@ -35,10 +45,10 @@ fn at(millis: i64) -> Timestamp {
 }
 
 /// A project, its push, and a run that stands in the middle of a build: something in every table and column.
-async fn record(database: &Database) {
+async fn record(database: &SqlDatabase) {
     let ids = SeededIds::default();
     let tenant = TenantName::default_tenant();
-    let projects = SqliteProjectStore::new(database.clone());
+    let projects = SqlProjectStore::new(database.clone());
     let project = Project {
         id: ProjectId::generate(&ids),
         tenant: tenant.clone(),
@@ -68,8 +78,8 @@ async fn record(database: &Database) {
         tenant: tenant.clone(),
         created_at: at(0),
     };
-    SqliteTokenStore::new(database.clone()).add_token(token).await.unwrap();
-    let runs = SqliteRunStore::new(database.clone());
+    SqlTokenStore::new(database.clone()).add_token(token).await.unwrap();
+    let runs = SqlRunStore::new(database.clone());
     let run = runs.create(half_done(&ids, &tenant, &project)).await.unwrap();
     let log = LogRecord {
         run,
@@ -156,11 +166,11 @@ fn memo_key(tenant: &TenantName) -> MemoKey {
 }
 
 /// All that the stores read out of a database.
-async fn read(database: &Database) -> Json {
+async fn read(database: &SqlDatabase) -> Json {
     let tenant = TenantName::default_tenant();
-    let runs = SqliteRunStore::new(database.clone());
-    let projects = SqliteProjectStore::new(database.clone());
-    let token = SqliteTokenStore::new(database.clone()).token(Digest::of("token").hex()).await.unwrap();
+    let runs = SqlRunStore::new(database.clone());
+    let projects = SqlProjectStore::new(database.clone());
+    let token = SqlTokenStore::new(database.clone()).token(Digest::of("token").hex()).await.unwrap();
     let pending = projects.pending(None, 10).await.unwrap();
     let mut whole = Vec::new();
     for row in runs.runs(&tenant, RunFilter::default(), 100).await.unwrap().items {
@@ -190,36 +200,76 @@ async fn update() {
     let path = scratch.path().join("engine.db");
     let database = open(&path).await;
     record(&database).await;
-    let text = serde_json::to_string_pretty(&read(&database).await).unwrap();
+    let text = whole(&database).await;
     // Closing folds the log into the file, so that the file alone is the database.
     database.close().await;
     let name = concat!("v", env!("CARGO_PKG_VERSION"));
     std::fs::create_dir_all(folder()).unwrap();
     std::fs::copy(&path, folder().join(format!("{name}.db"))).unwrap();
-    std::fs::write(folder().join(format!("{name}.json")), text + "\n").unwrap();
+    std::fs::write(folder().join(format!("{name}.json")), text).unwrap();
+}
+
+/// The fixtures of one kind, each with what must come out of it.
+fn fixtures(kind: &str) -> Vec<(PathBuf, String)> {
+    let entries = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let found: Vec<_> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == kind))
+        .map(|path| (path.clone(), std::fs::read_to_string(path.with_extension("json")).unwrap()))
+        .collect();
+    assert!(!found.is_empty(), "no fixture in {}", folder().display());
+    found
+}
+
+async fn whole(database: &SqlDatabase) -> String {
+    serde_json::to_string_pretty(&read(database).await).unwrap() + "\n"
 }
 
 #[tokio::test]
 async fn databases_of_every_version_open_and_read_the_same() {
-    #[expect(clippy::disallowed_methods, reason = "UPDATE=1 asks a test to write its fixture")]
-    if std::env::var("UPDATE").is_ok() {
+    if is_update() {
         update().await;
     }
-    let mut found = 0;
-    for entry in std::fs::read_dir(folder()).unwrap() {
-        let fixture = entry.unwrap().path();
-        if fixture.extension().is_none_or(|extension| extension != "db") {
-            continue;
-        }
+    for (fixture, expected) in fixtures("db") {
         let scratch = tempfile::tempdir().unwrap();
         let copy = scratch.path().join("engine.db");
         std::fs::copy(&fixture, &copy).unwrap();
         let database = open(&copy).await;
-        let expected = std::fs::read_to_string(fixture.with_extension("json")).unwrap();
-        let text = serde_json::to_string_pretty(&read(&database).await).unwrap() + "\n";
-        assert_eq!(text, expected, "{}", fixture.display());
+        assert_eq!(whole(&database).await, expected, "{}", fixture.display());
         database.close().await;
-        found += 1;
     }
-    assert!(found > 0, "no fixture in {}", folder().display());
+}
+
+/// What `pg_dump` says of the tables and rows, without what depends on its version and on the session.
+fn dump(server: &test_parts::Postgres, name: &str) -> String {
+    let mut program = server.program("pg_dump");
+    let output = program.args(["--inserts", "--no-owner", "--dbname", name]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let passing = ["--", "\\", "SET ", "SELECT pg_catalog.set_config"];
+    let kept =
+        text.lines().filter(|line| !line.is_empty() && !passing.iter().any(|word| line.starts_with(word)));
+    kept.flat_map(|line| [line, "\n"]).collect()
+}
+
+#[tokio::test]
+async fn servers_of_every_version_open_and_read_the_same() {
+    let test = "servers_of_every_version_open_and_read_the_same";
+    let Some(server) = test_parts::postgres(test) else { return };
+    if is_update() {
+        let address = server.database();
+        let database = SqlDatabase::from(connect(&address).await);
+        record(&database).await;
+        let name = concat!("v", env!("CARGO_PKG_VERSION"), ".sql");
+        let dumped = dump(server, test_parts::Postgres::name(&address));
+        std::fs::write(folder().join(name), dumped).unwrap();
+    }
+    for (fixture, expected) in fixtures("sql") {
+        let address = server.database();
+        let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+        let statements = std::fs::read_to_string(&fixture).unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
+        let database = SqlDatabase::from(connect(&address).await);
+        assert_eq!(whole(&database).await, expected, "{}", fixture.display());
+        database.close().await;
+    }
 }

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_disk_that_is_full_at_a_commit_is_full() {
         let commit = |fault| migrations::Error::Commit {
-            path: "registry.db".into(),
+            place: std::path::Path::new("registry.db").into(),
             jobs: 3,
             fault,
             source: std::sync::Arc::new(sqlx::Error::PoolTimedOut),

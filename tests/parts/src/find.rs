@@ -51,7 +51,19 @@ fn folders() -> Vec<PathBuf> {
     let given = std::env::var_os("IMAGE_FACTORY_TOOLS").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let admin = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    given.into_iter().chain(std::env::split_paths(&path)).chain(admin).collect()
+    given.into_iter().chain(std::env::split_paths(&path)).chain(admin).chain(postgres_folders()).collect()
+}
+
+/// Where Debian keeps the programs of PostgreSQL's servers, the newest first.
+fn postgres_folders() -> Vec<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<_> = versions
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")))
+        })
+        .collect();
+    found.sort();
+    found.into_iter().rev().map(|(_, folder)| folder).collect()
 }
 
 fn is_program(path: &Path) -> bool {
@@ -92,6 +104,7 @@ mod tests {
             ("Docker version 28.2.2, build e6534b4", "28.2.2"),
             ("GitVersion:    v2.6.5\nGitCommit: abc", "2.6.5"),
             ("v0.22.1", "0.22.1"),
+            ("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)", "15.14"),
             ("OpenSSH_9.2p1 Debian-2+deb12u10, OpenSSL 3.0.19 27 Jan 2026", "9.2p1"),
         ] {
             assert_eq!(version_in(text).as_deref(), Some(version));

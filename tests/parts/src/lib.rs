@@ -17,7 +17,9 @@
 //! the file it names: `<tool>\t<version>\t<test>` or `skip\t<tool>\t<test>\t<reason>`.
 
 mod find;
+mod postgres;
 mod report;
 
 pub use find::{Tool, tool};
+pub use postgres::{Postgres, postgres};
 pub use report::{is_full, note, skipped};

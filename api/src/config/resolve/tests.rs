@@ -106,3 +106,22 @@ fn a_named_file_must_exist() {
     let flags = Flags { config: Some("/nonexistent/x.toml".into()), ..flags(&[("data_dir", "/d")]) };
     assert!(matches!(resolve(&Environment::default(), &flags), Err(ConfigError::Unreadable { .. })));
 }
+
+#[test]
+fn the_password_of_a_database_is_never_shown() {
+    let folder = folder_with("");
+    for (url, shown) in [
+        ("postgres://u:s3cret@db.example:5432/runs", "postgres://***@db.example:5432/runs"),
+        ("postgresql://u:s3/cr@et@db.example/runs", "postgresql://***@db.example/runs"),
+        ("postgres://db.example/runs?user=u&password=s3cret", "postgres://db.example/runs?***"),
+    ] {
+        let resolved = resolve(&Environment::default(), &at(&folder, &[("database.url", url)])).unwrap();
+        let row = resolved.show(false).into_iter().find(|row| row.key == "database.url").unwrap();
+        assert_eq!(row.value, shown);
+        assert_eq!(resolved.config.database.url.as_ref().map(|url| url.0.as_str()), Some(url));
+        assert!(!format!("{:?}", resolved.config).contains("s3"), "{url}");
+    }
+    let mistyped = at(&folder, &[("database.url", "postgre://u:s3cret@db.example/runs")]);
+    let error = resolve(&Environment::default(), &mistyped).unwrap_err().to_string();
+    assert!(error.contains("database.url") && !error.contains("s3cret"), "{error}");
+}

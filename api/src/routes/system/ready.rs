@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use migrations::Database;
+use engine_stores::SqlDatabase;
 use serde_json::json;
 
 use crate::factory::Factory;
@@ -34,9 +34,8 @@ fn refuse(reason: &str) -> Body {
 }
 
 /// Goes through the database's writer without changing anything. The cause goes to the log: anybody may ask.
-async fn takes_writes(database: &Database) -> Result<(), &'static str> {
-    let nothing = database.write(|_| Box::pin(async { Ok::<(), migrations::Error>(()) }));
-    match tokio::time::timeout(PATIENCE, nothing).await {
+async fn takes_writes(database: &SqlDatabase) -> Result<(), &'static str> {
+    match tokio::time::timeout(PATIENCE, database.takes_writes()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {
             tracing::warn!(%error, "a database takes no writes");
@@ -48,7 +47,7 @@ async fn takes_writes(database: &Database) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use migrations::{Options, Schema};
+    use migrations::{Database, Options, Schema};
 
     use super::*;
 
@@ -57,6 +56,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("engine.db");
         let database = Database::open(path, Schema::Engine, Options::default()).await.unwrap();
+        let database = SqlDatabase::from(database);
         assert_eq!(takes_writes(&database).await, Ok(()));
         database.close().await;
         assert!(takes_writes(&database).await.is_err_and(|reason| reason.contains("takes no writes")));

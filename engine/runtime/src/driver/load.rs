@@ -69,7 +69,7 @@ pub(crate) enum LoadError {
 impl LoadError {
     /// Whether trying again can help.
     pub(crate) const fn may_pass(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Database(_) | StoreError::Full(_)))
+        matches!(self, Self::Store(StoreError::Database(_) | StoreError::Full(_) | StoreError::Unknown(_)))
     }
 }
 

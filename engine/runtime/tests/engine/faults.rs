@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -191,6 +191,20 @@ impl RunStore for Faulty {
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError> {
         self.alive()?;
         self.inner.renew(worker, until).await
+    }
+
+    async fn claim(&self, worker: WorkerId, term: Term, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.write(self.inner.claim(worker, term, limit)).await
+    }
+
+    async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {
+        self.alive()?;
+        self.inner.renew_claims(worker, term).await
+    }
+
+    async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError> {
+        self.alive()?;
+        self.inner.release_claim(worker, run).await
     }
 
     async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {

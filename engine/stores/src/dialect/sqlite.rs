@@ -1,49 +1,31 @@
-//! SQLite: its types under the names that `sql` uses, and what its failures mean.
+//! SQLite: one writer, so no locks, and the caller's clock.
 
-use engine_ports::StoreError;
-use migrations::{Database, Error, Fault};
+use std::borrow::Cow;
 
-/// The database, for decoding columns.
-pub(crate) type Db = sqlx::Sqlite;
-/// The connection that a write runs on.
-pub(crate) type Connection = sqlx::SqliteConnection;
-/// What a query gives.
-pub(crate) type Row = sqlx::sqlite::SqliteRow;
-/// Where reads get their connections.
-pub(crate) type Pool = sqlx::SqlitePool;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Executor, Sqlite, SqliteConnection};
 
-/// Why a statement, or a job of several, did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
-    /// A rule of the store said no.
-    #[error(transparent)]
-    Refused(#[from] StoreError),
-    /// The writer could not run or commit the job.
-    #[error(transparent)]
-    Writer(#[from] Error),
-    /// A statement failed.
-    #[error(transparent)]
-    Statement(#[from] sqlx::Error),
+use super::query::Value;
+use super::{Query, Row};
+
+/// Runs a statement that gives no rows.
+pub(super) async fn execute(query: Query<'_>, on: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    Ok(statement(query).execute(on).await?.rows_affected())
 }
 
-impl Failure {
-    /// The failure in the words of the ports.
-    pub(crate) fn explain(self, database: &Database) -> StoreError {
-        let error = match self {
-            Self::Refused(error) => return error,
-            Self::Writer(error) => error,
-            Self::Statement(sqlx::Error::PoolClosed) => return StoreError::Closed,
-            Self::Statement(source) => database.error(source),
-        };
-        match (&error, error.fault()) {
-            (Error::Closed { .. }, _) => StoreError::Closed,
-            (_, Some(Fault::DiskFull)) => StoreError::Full(error.to_string()),
-            _ => StoreError::Database(error.to_string()),
-        }
-    }
+/// Runs a statement that gives rows.
+pub(super) async fn fetch<'e>(
+    query: Query<'_>,
+    on: impl Executor<'e, Database = Sqlite>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    Ok(statement(query).fetch_all(on).await?.into_iter().map(Row::Sqlite).collect())
+}
 
-    /// Whether a key of a table is taken already.
-    pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
-        error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-    }
+fn statement<'s>(query: Query<'_>) -> sqlx::query::Query<'s, Sqlite, SqliteArguments> {
+    let bind = |statement: sqlx::query::Query<'s, Sqlite, SqliteArguments>, value| match value {
+        Value::Number(number) => statement.bind(number),
+        Value::Text(text) => statement.bind(text.map(Cow::into_owned)),
+        Value::Bytes(bytes) => statement.bind(bytes.to_vec()),
+    };
+    query.values.into_iter().fold(sqlx::query(query.sql), bind)
 }

@@ -55,6 +55,7 @@ impl Rows {
             return false;
         }
         let Some(history) = self.runs.remove(&run) else { return false };
+        self.claims.remove(&run);
         self.leases.retain(|(owner, _), _| *owner != run);
         self.origins.retain(|_, started| *started != run);
         let plan = history.row.plan;

@@ -7,9 +7,9 @@ use engine_ports::{
     StoreError,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, ProjectId, RunId, StepPath, TenantName};
+use vocab::{Digest, ProjectId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use crate::commit::{LeaseMove, check, check_new, conflict, fenced, no_run};
+use crate::commit::{LeaseMove, check, check_new, conflict, fenced, lease_moves, no_run};
 
 /// Tenant, project, delivery and file: what asked for a run.
 type Origin = (TenantName, Option<ProjectId>, String, String);
@@ -20,6 +20,8 @@ pub(super) struct Rows {
     pub(super) runs: BTreeMap<RunId, History>,
     pub(super) plans: BTreeMap<Digest, Json>,
     pub(super) leases: BTreeMap<(RunId, StepPath), Lease>,
+    /// Who drives a run, and until when nobody else may.
+    pub(super) claims: BTreeMap<RunId, (WorkerId, Timestamp)>,
     pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
     pub(super) origins: BTreeMap<Origin, RunId>,
 }
@@ -90,12 +92,12 @@ impl Rows {
     fn moved_leases(&self, commit: &Commit) -> Result<BTreeMap<StepPath, Option<Lease>>, StoreError> {
         let run = commit.run.id;
         let mut moved: BTreeMap<StepPath, Option<Lease>> = BTreeMap::new();
-        for change in &commit.leases {
+        for change in lease_moves(commit) {
             let held = |path: &StepPath| match moved.get(path) {
                 Some(lease) => lease.as_ref(),
                 None => self.leases.get(&(run, path.clone())),
             };
-            let (path, lease) = match LeaseMove::of(commit, change) {
+            let (path, lease) = match change {
                 LeaseMove::Grant(lease) => (&lease.path, Some(lease.clone())),
                 LeaseMove::Renew(lease) => {
                     let same = held(&lease.path).is_some_and(|held| {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, EffectState, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -120,6 +120,18 @@ impl RunStore for MemoryRunStore {
             renewed.push((lease.run, lease.path.clone(), lease.token));
         }
         Ok(renewed)
+    }
+
+    async fn claim(&self, worker: WorkerId, term: Term, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        Ok(self.rows().claim(worker, term, limit as usize))
+    }
+
+    async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {
+        Ok(self.rows().renew_claims(worker, term))
+    }
+
+    async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError> {
+        Ok(self.rows().release_claim(worker, run))
     }
 
     async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {

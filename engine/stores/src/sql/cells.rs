@@ -6,10 +6,9 @@ use std::str::FromStr;
 use engine_ports::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::{Decode, Row as _, Type};
 use vocab::Timestamp;
 
-use crate::dialect::sqlite::{Db, Row};
+use crate::dialect::{Cell, Row};
 
 /// A table, for messages: its name and the columns that make its key.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +31,7 @@ impl Table {
 
 impl<'r> Cells<'r> {
     /// The cell as the database has it.
-    pub(crate) fn get<T: Decode<'r, Db> + Type<Db>>(&self, column: &str) -> Result<T, StoreError> {
+    pub(crate) fn get<T: Cell<'r>>(&self, column: &str) -> Result<T, StoreError> {
         self.row.try_get(column).map_err(|error| self.damaged(column, error))
     }
 
@@ -84,8 +83,8 @@ impl<'r> Cells<'r> {
 
     fn damaged(&self, column: &str, reason: impl Display) -> StoreError {
         let part = |key: &&str| {
-            let text = self.row.try_get::<String, _>(*key).ok();
-            let number = || self.row.try_get::<i64, _>(*key).ok().map(|number| number.to_string());
+            let text = self.row.try_get::<String>(key).ok();
+            let number = || self.row.try_get::<i64>(key).ok().map(|number| number.to_string());
             text.or_else(number).unwrap_or_else(|| "?".to_owned())
         };
         let key: Vec<_> = self.table.key.iter().map(part).collect();

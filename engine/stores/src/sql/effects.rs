@@ -4,8 +4,8 @@ use engine_ports::{EffectKey, EffectRecord, RunRow, StoreError};
 use vocab::RunId;
 
 use super::cells::{Table, bigint, json};
-use super::insert::{Insert, ROWS};
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use super::insert::{Insert, ROWS, last_of_each};
+use crate::dialect::{Connection, Failure, Pool, Row, query};
 
 const TABLE: Table = Table { name: "effects", key: &["run", "path", "name"] };
 
@@ -22,13 +22,14 @@ pub(super) const STUCK: &str = "SELECT COUNT(*) AS stuck FROM effects WHERE stat
 
 /// Writes the effects that changed.
 pub(super) async fn put(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     run: &RunRow,
     effects: &[EffectRecord],
 ) -> Result<(), Failure> {
     let id = run.id.to_string();
+    let effects = last_of_each(effects, |effect| &effect.key);
     for effects in effects.chunks(ROWS) {
-        let mut query = sqlx::query(PUT.sql(effects.len()));
+        let mut query = query(PUT.sql(effects.len()));
         for effect in effects {
             query = query
                 .bind(&id)
@@ -48,16 +49,16 @@ pub(super) async fn put(
 }
 
 /// The effects of a run, in journal order.
-pub(super) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<EffectRecord>, Failure> {
-    let rows = sqlx::query(OF_RUN).bind(run.to_string()).fetch_all(pool).await?;
+pub(super) async fn of_run(pool: Pool<'_>, run: RunId) -> Result<Vec<EffectRecord>, Failure> {
+    let rows = query(OF_RUN).bind(run.to_string()).fetch_all(pool).await?;
     let mut effects = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     effects.sort_by(|a, b| (a.seq, &a.key).cmp(&(b.seq, &b.key)));
     Ok(effects)
 }
 
 /// How many effects are stuck.
-pub(super) async fn stuck(pool: &Pool) -> Result<u64, Failure> {
-    let row = sqlx::query(STUCK).fetch_one(pool).await?;
+pub(super) async fn stuck(pool: Pool<'_>) -> Result<u64, Failure> {
+    let row = query(STUCK).fetch_one(pool).await?;
     Ok(TABLE.cells(&row).number("stuck")?)
 }
 

@@ -5,7 +5,7 @@ use vocab::RunId;
 
 use super::cells::{Table, bigint, json};
 use super::insert::{Insert, ROWS};
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use crate::dialect::{Connection, Failure, Pool, Row, query};
 
 const TABLE: Table = Table { name: "events", key: &["run", "seq"] };
 
@@ -16,13 +16,13 @@ pub(super) const AFTER: &str = "SELECT run, seq, at_ms, kind, v, payload FROM ev
 
 /// Appends the events of a run.
 pub(super) async fn append(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     run: &RunRow,
     events: &[EventRecord],
 ) -> Result<(), Failure> {
     let id = run.id.to_string();
     for events in events.chunks(ROWS) {
-        let mut query = sqlx::query(APPEND.sql(events.len()));
+        let mut query = query(APPEND.sql(events.len()));
         for event in events {
             query = query
                 .bind(&id)
@@ -40,12 +40,12 @@ pub(super) async fn append(
 
 /// Events after `after`, at most `limit`, in order.
 pub(super) async fn after(
-    pool: &Pool,
+    pool: Pool<'_>,
     run: RunId,
     after: u64,
     limit: u32,
 ) -> Result<Vec<EventRecord>, Failure> {
-    let rows = sqlx::query(AFTER)
+    let rows = query(AFTER)
         .bind(run.to_string())
         .bind(bigint(after)?)
         .bind(i64::from(limit))

@@ -1,6 +1,8 @@
 //! Many rows in one statement: each statement is a trip to the database's thread and back, and the one writer
 //! makes the trips of everybody.
 
+use std::collections::BTreeMap;
+
 use sqlx::AssertSqlSafe;
 
 /// Rows that one statement may write. A full statement stays far below the databases' bounds on parameters, and
@@ -29,6 +31,11 @@ impl Insert {
         // Only constants and numbers of parameters went into it.
         AssertSqlSafe(format!("{} VALUES {} {}", self.head, values.join(", "), self.tail))
     }
+}
+
+/// The last row of each key, in the order of the keys: PostgreSQL writes over a row only once in a statement.
+pub(super) fn last_of_each<'r, T, K: Ord>(rows: &'r [T], key: impl Fn(&'r T) -> K) -> Vec<&'r T> {
+    rows.iter().map(|row| (key(row), row)).collect::<BTreeMap<_, _>>().into_values().collect()
 }
 
 #[cfg(test)]

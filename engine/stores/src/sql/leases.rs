@@ -4,8 +4,8 @@ use engine_ports::{Commit, Lease, StoreError};
 use vocab::{RunId, StepPath, Timestamp, WorkerId};
 
 use super::cells::{Table, bigint};
-use crate::commit::{LeaseMove, fenced};
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use crate::commit::{LeaseMove, fenced, lease_moves};
+use crate::dialect::{Connection, Failure, Lock, Pool, Row, query};
 
 const TABLE: Table = Table { name: "leases", key: &["run", "path"] };
 
@@ -21,17 +21,18 @@ pub(super) const DROP: &str = "DELETE FROM leases WHERE run = $1 AND path = $2 A
 pub(super) const RENEW_ALL: &str = "UPDATE leases \
      SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END \
      WHERE worker = $1 RETURNING run, path, token";
+pub(super) const OWN: &str = "SELECT run, path FROM leases WHERE worker = $1 ORDER BY run, path";
 const ALL: &str = "SELECT run, path, attempt, worker, token, expires_ms FROM leases";
 
-/// Makes the changes of a commit, in their order. `Fenced` when a row no longer carries the token.
-pub(super) async fn change(connection: &mut Connection, commit: &Commit) -> Result<(), Failure> {
+/// Makes the changes of a commit. `Fenced` when a row no longer carries the token.
+pub(super) async fn change(connection: &mut Connection<'_>, commit: &Commit) -> Result<(), Failure> {
     let run = &commit.run;
     let id = run.id.to_string();
-    for change in &commit.leases {
-        let (path, query) = match LeaseMove::of(commit, change) {
+    for change in lease_moves(commit) {
+        let (path, query) = match change {
             LeaseMove::Grant(lease) => (
                 &lease.path,
-                sqlx::query(GRANT)
+                query(GRANT)
                     .bind(&id)
                     .bind(lease.path.to_string())
                     .bind(run.tenant.as_str())
@@ -42,7 +43,7 @@ pub(super) async fn change(connection: &mut Connection, commit: &Commit) -> Resu
             ),
             LeaseMove::Renew(lease) => (
                 &lease.path,
-                sqlx::query(RENEW)
+                query(RENEW)
                     .bind(&id)
                     .bind(lease.path.to_string())
                     .bind(bigint(lease.token)?)
@@ -51,14 +52,14 @@ pub(super) async fn change(connection: &mut Connection, commit: &Commit) -> Resu
                     .bind(i64::from(lease.attempt)),
             ),
             LeaseMove::Clear(path) => {
-                sqlx::query(CLEAR).bind(&id).bind(path.to_string()).execute(&mut *connection).await?;
+                query(CLEAR).bind(&id).bind(path.to_string()).execute(&mut *connection).await?;
                 continue;
             }
             LeaseMove::Drop(path, token) => {
-                (path, sqlx::query(DROP).bind(&id).bind(path.to_string()).bind(bigint(token)?))
+                (path, query(DROP).bind(&id).bind(path.to_string()).bind(bigint(token)?))
             }
         };
-        if query.execute(&mut *connection).await?.rows_affected() != 1 {
+        if query.execute(&mut *connection).await? != 1 {
             return Err(fenced(run.id, path).into());
         }
     }
@@ -67,12 +68,14 @@ pub(super) async fn change(connection: &mut Connection, commit: &Commit) -> Resu
 
 /// Extends all leases of a worker and says which they are.
 pub(super) async fn renew(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     worker: WorkerId,
     until: Timestamp,
 ) -> Result<Vec<(RunId, StepPath, u64)>, Failure> {
+    // In the order in which a commit takes them.
+    query(OWN).bind(worker.to_string()).locking(Lock::Update).take_locks(connection).await?;
     let rows =
-        sqlx::query(RENEW_ALL).bind(worker.to_string()).bind(until.as_millis()).fetch_all(connection).await?;
+        query(RENEW_ALL).bind(worker.to_string()).bind(until.as_millis()).fetch_all(connection).await?;
     let read = |row| {
         let cells = TABLE.cells(row);
         Ok((cells.parse("run")?, cells.parse("path")?, cells.number("token")?))
@@ -83,8 +86,8 @@ pub(super) async fn renew(
 }
 
 /// Every lease that is held.
-pub(super) async fn all(pool: &Pool) -> Result<Vec<Lease>, Failure> {
-    let rows = sqlx::query(ALL).fetch_all(pool).await?;
+pub(super) async fn all(pool: Pool<'_>) -> Result<Vec<Lease>, Failure> {
+    let rows = query(ALL).fetch_all(pool).await?;
     let mut leases = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     leases.sort_by(|a, b| (a.run, &a.path).cmp(&(b.run, &b.path)));
     Ok(leases)

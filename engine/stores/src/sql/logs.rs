@@ -5,7 +5,7 @@ use vocab::{RunId, StepPath};
 
 use super::cells::{Table, bigint};
 use crate::commit::no_run;
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use crate::dialect::{Connection, Failure, Pool, Row, query};
 
 const TABLE: Table = Table { name: "attempt_logs", key: &["run", "path", "attempt"] };
 
@@ -18,8 +18,8 @@ pub(super) const OF_STEP: &str = "SELECT run, path, attempt, tenant, digest, sto
      FROM attempt_logs WHERE run = $1 AND path = $2 ORDER BY attempt";
 
 /// Adds a record. `Missing` when the tenant has no such run.
-pub(super) async fn keep(connection: &mut Connection, log: &LogRecord) -> Result<(), Failure> {
-    let done = sqlx::query(KEEP)
+pub(super) async fn keep(connection: &mut Connection<'_>, log: &LogRecord) -> Result<(), Failure> {
+    let done = query(KEEP)
         .bind(log.run.to_string())
         .bind(log.path.to_string())
         .bind(i64::from(log.attempt))
@@ -28,11 +28,14 @@ pub(super) async fn keep(connection: &mut Connection, log: &LogRecord) -> Result
         .bind(bigint(log.stored_bytes)?)
         .bind(bigint(log.bytes)?)
         .execute(&mut *connection)
-        .await?;
-    if done.rows_affected() == 1 {
+        .await
+        .map_err(
+            |error| if Failure::is_dangling(&error) { no_run(log.run).into() } else { Failure::from(error) },
+        )?;
+    if done == 1 {
         return Ok(());
     }
-    let known = sqlx::query(FIND)
+    let known = query(FIND)
         .bind(log.run.to_string())
         .bind(log.path.to_string())
         .bind(i64::from(log.attempt))
@@ -43,8 +46,8 @@ pub(super) async fn keep(connection: &mut Connection, log: &LogRecord) -> Result
 }
 
 /// The records of a step instance, by attempt.
-pub(super) async fn of_step(pool: &Pool, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, Failure> {
-    let rows = sqlx::query(OF_STEP).bind(run.to_string()).bind(path.to_string()).fetch_all(pool).await?;
+pub(super) async fn of_step(pool: Pool<'_>, run: RunId, path: &StepPath) -> Result<Vec<LogRecord>, Failure> {
+    let rows = query(OF_STEP).bind(run.to_string()).bind(path.to_string()).fetch_all(pool).await?;
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 

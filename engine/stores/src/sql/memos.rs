@@ -4,7 +4,7 @@ use engine_ports::{MemoEntry, MemoKey, StoreError};
 
 use super::cells::{Table, json};
 use super::insert::{Insert, ROWS};
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use crate::dialect::{Connection, Failure, Pool, Row, query};
 
 const TABLE: Table = Table { name: "memos", key: &["tenant", "scope", "digest"] };
 
@@ -18,9 +18,12 @@ pub(super) const FIND: &str = "SELECT tenant, scope, digest, outputs, run, path,
 pub(super) const FORGET: &str = "DELETE FROM memos WHERE tenant = $1 AND scope = $2 AND digest = $3";
 
 /// Keeps entries whose keys are free.
-pub(super) async fn keep(connection: &mut Connection, memos: &[MemoEntry]) -> Result<(), Failure> {
+pub(super) async fn keep(connection: &mut Connection<'_>, memos: &[MemoEntry]) -> Result<(), Failure> {
+    // In one order whoever writes them, so that two commits never wait for each other.
+    let mut memos: Vec<_> = memos.iter().collect();
+    memos.sort_by_key(|memo| &memo.key);
     for memos in memos.chunks(ROWS) {
-        let mut query = sqlx::query(KEEP.sql(memos.len()));
+        let mut query = query(KEEP.sql(memos.len()));
         for memo in memos {
             query = query
                 .bind(memo.key.tenant.as_str())
@@ -37,8 +40,8 @@ pub(super) async fn keep(connection: &mut Connection, memos: &[MemoEntry]) -> Re
 }
 
 /// The entry under a key.
-pub(super) async fn find(pool: &Pool, key: &MemoKey) -> Result<Option<MemoEntry>, Failure> {
-    let row = sqlx::query(FIND)
+pub(super) async fn find(pool: Pool<'_>, key: &MemoKey) -> Result<Option<MemoEntry>, Failure> {
+    let row = query(FIND)
         .bind(key.tenant.as_str())
         .bind(&key.scope)
         .bind(key.digest.to_string())
@@ -48,8 +51,8 @@ pub(super) async fn find(pool: &Pool, key: &MemoKey) -> Result<Option<MemoEntry>
 }
 
 /// Removes the entry under a key, if there is one.
-pub(super) async fn forget(connection: &mut Connection, key: &MemoKey) -> Result<(), Failure> {
-    sqlx::query(FORGET)
+pub(super) async fn forget(connection: &mut Connection<'_>, key: &MemoKey) -> Result<(), Failure> {
+    query(FORGET)
         .bind(key.tenant.as_str())
         .bind(&key.scope)
         .bind(key.digest.to_string())

@@ -1,6 +1,7 @@
 //! The stores on SQL: one file for each table, one for each port.
 
 mod cells;
+mod claims;
 mod deliveries;
 mod effects;
 mod events;
@@ -20,6 +21,6 @@ mod runs;
 mod steps;
 mod token_store;
 
-pub use project_store::SqliteProjectStore;
-pub use run_store::SqliteRunStore;
-pub use token_store::SqliteTokenStore;
+pub use project_store::SqlProjectStore;
+pub use run_store::SqlRunStore;
+pub use token_store::SqlTokenStore;

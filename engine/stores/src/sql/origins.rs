@@ -4,37 +4,38 @@ use engine_ports::RunRow;
 use vocab::RunId;
 
 use super::cells::Table;
-use crate::dialect::sqlite::{Connection, Failure};
+use crate::dialect::{Connection, Failure, Source, query};
 
 const TABLE: Table = Table { name: "origins", key: &["run"] };
 
 pub(super) const FIND: &str =
     "SELECT run FROM origins WHERE tenant = $1 AND project = $2 AND delivery = $3 AND file = $4";
-const INSERT: &str = "INSERT INTO origins (tenant, project, delivery, file, run) VALUES ($1, $2, $3, $4, $5)";
+const INSERT: &str = "INSERT INTO origins (tenant, project, delivery, file, run) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT DO NOTHING";
 
 /// The run that this delivery and file started in the tenant's project.
 pub(super) async fn find(
-    connection: &mut Connection,
+    on: impl Into<Source<'_>>,
     run: &RunRow,
     (delivery, file): &(String, String),
 ) -> Result<Option<RunId>, Failure> {
-    let row = sqlx::query(FIND)
+    let row = query(FIND)
         .bind(run.tenant.as_str())
         .bind(project(run))
         .bind(delivery)
         .bind(file)
-        .fetch_optional(connection)
+        .fetch_optional(on)
         .await?;
     Ok(row.map(|row| TABLE.cells(&row).parse("run")).transpose()?)
 }
 
-/// Writes down what started a run.
+/// Writes down what started a run. `false` when it started another one meanwhile.
 pub(super) async fn insert(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     run: &RunRow,
     (delivery, file): &(String, String),
-) -> Result<(), Failure> {
-    sqlx::query(INSERT)
+) -> Result<bool, Failure> {
+    let done = query(INSERT)
         .bind(run.tenant.as_str())
         .bind(project(run))
         .bind(delivery)
@@ -42,7 +43,7 @@ pub(super) async fn insert(
         .bind(run.id.to_string())
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(done == 1)
 }
 
 /// A sender's ids are its own: two projects may see the same one.

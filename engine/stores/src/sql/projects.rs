@@ -4,7 +4,7 @@ use engine_ports::{Page, Project, StoreError};
 use vocab::{Name, ProjectId, SecretRef, TenantName};
 
 use super::cells::Table;
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use crate::dialect::{Connection, Failure, Lock, Pool, Row, query};
 
 const TABLE: Table = Table { name: "projects", key: &["project"] };
 
@@ -29,10 +29,11 @@ pub(super) const BY_NAME: &str = select!("tenant = $1 AND name = $2");
 pub(super) const BY_ID: &str = select!("project = $1");
 pub(super) const LIST: &str = select!("tenant = $1 AND name > $2 ORDER BY name LIMIT $3");
 pub(super) const TENANT: &str = "SELECT project, tenant FROM projects WHERE project = $1";
+pub(super) const NAMED: &str = "SELECT project FROM projects WHERE tenant = $1 AND name = $2";
 
 /// Adds a project. `Exists` when its name or its id is taken.
-pub(super) async fn insert(connection: &mut Connection, project: &Project) -> Result<(), Failure> {
-    sqlx::query(INSERT)
+pub(super) async fn insert(connection: &mut Connection<'_>, project: &Project) -> Result<(), Failure> {
+    query(INSERT)
         .bind(project.id.to_string())
         .bind(project.tenant.as_str())
         .bind(project.name.as_str())
@@ -49,11 +50,11 @@ pub(super) async fn insert(connection: &mut Connection, project: &Project) -> Re
 
 /// Replaces a project's settings, if they are still `expected`; its id, tenant and birth stay.
 pub(super) async fn update(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     expected: &Project,
     project: &Project,
 ) -> Result<(), Failure> {
-    let done = sqlx::query(UPDATE)
+    let done = query(UPDATE)
         .bind(project.id.to_string())
         .bind(project.tenant.as_str())
         .bind(project.name.as_str())
@@ -70,7 +71,7 @@ pub(super) async fn update(
         .execute(&mut *connection)
         .await
         .map_err(|error| taken(error, project))?;
-    if done.rows_affected() == 1 {
+    if done == 1 {
         return Ok(());
     }
     if tenant(connection, project.id).await?.as_ref() != Some(&project.tenant) {
@@ -86,39 +87,38 @@ pub(super) async fn update(
 
 /// Removes a project's row and gives its id. What refers to it must be gone before.
 pub(super) async fn delete(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     tenant: &TenantName,
     name: &Name,
 ) -> Result<(), Failure> {
-    let row =
-        sqlx::query(DELETE).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(connection).await?;
+    let row = query(DELETE).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(connection).await?;
     row.map(drop).ok_or_else(|| missing(name).into())
 }
 
 /// A tenant's project of that name.
 pub(super) async fn by_name(
-    pool: &Pool,
+    pool: Pool<'_>,
     tenant: &TenantName,
     name: &Name,
 ) -> Result<Option<Project>, Failure> {
-    let row = sqlx::query(BY_NAME).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(pool).await?;
+    let row = query(BY_NAME).bind(tenant.as_str()).bind(name.as_str()).fetch_optional(pool).await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// The project of that id.
-pub(super) async fn by_id(pool: &Pool, project: ProjectId) -> Result<Option<Project>, Failure> {
-    let row = sqlx::query(BY_ID).bind(project.to_string()).fetch_optional(pool).await?;
+pub(super) async fn by_id(pool: Pool<'_>, project: ProjectId) -> Result<Option<Project>, Failure> {
+    let row = query(BY_ID).bind(project.to_string()).fetch_optional(pool).await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// A page of a tenant's projects, by name.
 pub(super) async fn list(
-    pool: &Pool,
+    pool: Pool<'_>,
     tenant: &TenantName,
     after: Option<&Name>,
     limit: u32,
 ) -> Result<Page<Project>, Failure> {
-    let rows = sqlx::query(LIST)
+    let rows = query(LIST)
         .bind(tenant.as_str())
         .bind(after.map_or("", Name::as_str))
         .bind(i64::from(limit) + 1)
@@ -129,12 +129,22 @@ pub(super) async fn list(
     Ok(Page { items, more: rows.len() > size })
 }
 
-/// Whose the project of that id is.
+/// Takes a project for the transaction, before what refers to it goes: nothing is added to it meanwhile.
+pub(super) async fn take(
+    connection: &mut Connection<'_>,
+    tenant: &TenantName,
+    name: &Name,
+) -> Result<(), Failure> {
+    let named = query(NAMED).bind(tenant.as_str()).bind(name.as_str()).locking(Lock::Update);
+    Ok(named.take_locks(connection).await?)
+}
+
+/// Whose the project of that id is; it stays until the transaction ends.
 pub(super) async fn tenant(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     project: ProjectId,
 ) -> Result<Option<TenantName>, Failure> {
-    let row = sqlx::query(TENANT).bind(project.to_string()).fetch_optional(connection).await?;
+    let row = query(TENANT).bind(project.to_string()).locking(Lock::Share).fetch_optional(connection).await?;
     Ok(row.map(|row| TABLE.cells(&row).parse("tenant")).transpose()?)
 }
 

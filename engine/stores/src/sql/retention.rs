@@ -4,7 +4,8 @@ use engine_ports::{FinishedFilter, FinishedRun, StoreError};
 use vocab::{RunId, Timestamp};
 
 use super::cells::Table;
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use super::plans;
+use crate::dialect::{Connection, Failure, Lock, Pool, Row, query};
 
 const TABLE: Table = Table { name: "runs", key: &["run"] };
 
@@ -21,10 +22,11 @@ macro_rules! open_effects {
 
 pub(super) const FINISHED: &str = concat!(
     "SELECT r.run, r.tenant, r.project, r.workflow, r.finished_ms, ",
+    "CASE WHEN ",
     open_effects!("r.run"),
-    " AS open_effects, \
+    " THEN CAST(1 AS BIGINT) ELSE CAST(0 AS BIGINT) END AS open_effects, \
      (SELECT COUNT(*) FROM (SELECT 1 FROM runs n WHERE n.tenant = r.tenant AND n.workflow = r.workflow \
-     AND n.project IS NOT DISTINCT FROM r.project AND n.run > r.run LIMIT $4)) AS newer \
+     AND n.project IS NOT DISTINCT FROM r.project AND n.run > r.run LIMIT $4) AS later) AS newer \
      FROM runs r WHERE r.ended = 1 AND (r.finished_ms, r.run) > ($2, $3) AND r.finished_ms < $1 \
      ORDER BY r.finished_ms, r.run LIMIT $5"
 );
@@ -33,7 +35,8 @@ pub(super) const REMOVABLE: &str = concat!(
     open_effects!("runs.run")
 );
 /// What refers to a run, and then the run.
-pub(super) const REMOVE: [&str; 7] = [
+pub(super) const REMOVE: [&str; 8] = [
+    "DELETE FROM claims WHERE run = $1",
     "DELETE FROM attempt_logs WHERE run = $1",
     "DELETE FROM leases WHERE run = $1",
     "DELETE FROM effects WHERE run = $1",
@@ -50,11 +53,11 @@ pub(super) const FORGET_DELIVERIES: &str = "DELETE FROM deliveries WHERE (projec
 
 /// Finished runs by their end.
 pub(super) async fn finished(
-    pool: &Pool,
+    pool: Pool<'_>,
     filter: &FinishedFilter,
     limit: u32,
 ) -> Result<Vec<FinishedRun>, Failure> {
-    let rows = sqlx::query(FINISHED)
+    let rows = query(FINISHED)
         .bind(filter.before.as_millis())
         // Before every moment that a row can hold.
         .bind(filter.after.map_or(i64::MIN, |(at, _)| at.as_millis()))
@@ -67,28 +70,31 @@ pub(super) async fn finished(
 }
 
 /// Removes a run that has ended and has no open effects. Whether it went.
-pub(super) async fn remove(connection: &mut Connection, run: RunId) -> Result<bool, Failure> {
+pub(super) async fn remove(connection: &mut Connection<'_>, run: RunId) -> Result<bool, Failure> {
     let id = run.to_string();
-    let Some(row) = sqlx::query(REMOVABLE).bind(&id).fetch_optional(&mut *connection).await? else {
+    let Some(row) = query(REMOVABLE).bind(&id).locking(Lock::Update).fetch_optional(&mut *connection).await?
+    else {
         return Ok(false);
     };
     let cells = TABLE.cells(&row);
     let (tenant, plan): (String, String) = (cells.get("tenant")?, cells.get("plan")?);
     for statement in REMOVE {
-        sqlx::query(statement).bind(&id).execute(&mut *connection).await?;
+        query(statement).bind(&id).execute(&mut *connection).await?;
     }
-    sqlx::query(REMOVE_PLAN).bind(plan).bind(tenant).execute(connection).await?;
+    // With the lock, no run that names it can come between the look and the removal.
+    query(plans::KNOWN).bind(&plan).bind(&tenant).locking(Lock::Update).take_locks(connection).await?;
+    query(REMOVE_PLAN).bind(plan).bind(tenant).execute(connection).await?;
     Ok(true)
 }
 
 /// Removes deliveries that were acted on and came before `before`. How many went.
 pub(super) async fn forget_deliveries(
-    connection: &mut Connection,
+    connection: &mut Connection<'_>,
     before: Timestamp,
     limit: u32,
 ) -> Result<u64, Failure> {
-    let query = sqlx::query(FORGET_DELIVERIES).bind(before.as_millis()).bind(i64::from(limit));
-    Ok(query.execute(connection).await?.rows_affected())
+    let query = query(FORGET_DELIVERIES).bind(before.as_millis()).bind(i64::from(limit));
+    Ok(query.execute(connection).await?)
 }
 
 fn read(row: &Row) -> Result<FinishedRun, StoreError> {

@@ -5,7 +5,7 @@ use vocab::{RunId, TenantName};
 
 use super::cells::{Table, bigint, json};
 use crate::commit::{conflict, no_run};
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use crate::dialect::{Connection, Failure, Pool, Row, query};
 
 const TABLE: Table = Table { name: "runs", key: &["run"] };
 
@@ -39,8 +39,8 @@ pub(super) const LIST_BY_BOTH: &str =
 const LATEST: &str = "~";
 
 /// Adds a run. `Conflict` when its id is taken.
-pub(super) async fn insert(connection: &mut Connection, run: &RunRow) -> Result<(), Failure> {
-    let done = sqlx::query(INSERT)
+pub(super) async fn insert(connection: &mut Connection<'_>, run: &RunRow) -> Result<(), Failure> {
+    let done = query(INSERT)
         .bind(run.id.to_string())
         .bind(run.tenant.as_str())
         .bind(run.project.map(|project| project.to_string()))
@@ -58,7 +58,7 @@ pub(super) async fn insert(connection: &mut Connection, run: &RunRow) -> Result<
         .bind(bigint(run.seq)?)
         .execute(&mut *connection)
         .await?;
-    if done.rows_affected() == 1 {
+    if done == 1 {
         return Ok(());
     }
     let found = seq(connection, run.id).await?.unwrap_or(0);
@@ -66,8 +66,12 @@ pub(super) async fn insert(connection: &mut Connection, run: &RunRow) -> Result<
 }
 
 /// Moves a run on from event `expected`. `Conflict` when it is elsewhere, `Missing` when it is not there.
-pub(super) async fn advance(connection: &mut Connection, run: &RunRow, expected: u64) -> Result<(), Failure> {
-    let done = sqlx::query(ADVANCE)
+pub(super) async fn advance(
+    connection: &mut Connection<'_>,
+    run: &RunRow,
+    expected: u64,
+) -> Result<(), Failure> {
+    let done = query(ADVANCE)
         .bind(run.id.to_string())
         .bind(run.tenant.as_str())
         .bind(bigint(expected)?)
@@ -80,7 +84,7 @@ pub(super) async fn advance(connection: &mut Connection, run: &RunRow, expected:
         .bind(bigint(run.seq)?)
         .execute(&mut *connection)
         .await?;
-    if done.rows_affected() == 1 {
+    if done == 1 {
         return Ok(());
     }
     Err(match seq(connection, run.id).await? {
@@ -92,26 +96,26 @@ pub(super) async fn advance(connection: &mut Connection, run: &RunRow, expected:
     .into())
 }
 
-async fn seq(connection: &mut Connection, run: RunId) -> Result<Option<u64>, Failure> {
-    let row = sqlx::query(SEQ).bind(run.to_string()).fetch_optional(connection).await?;
+async fn seq(connection: &mut Connection<'_>, run: RunId) -> Result<Option<u64>, Failure> {
+    let row = query(SEQ).bind(run.to_string()).fetch_optional(connection).await?;
     Ok(row.map(|row| TABLE.cells(&row).number("seq")).transpose()?)
 }
 
 /// The run of that id.
-pub(super) async fn by_id(pool: &Pool, run: RunId) -> Result<Option<RunRow>, Failure> {
-    let row = sqlx::query(BY_ID).bind(run.to_string()).fetch_optional(pool).await?;
+pub(super) async fn by_id(pool: Pool<'_>, run: RunId) -> Result<Option<RunRow>, Failure> {
+    let row = query(BY_ID).bind(run.to_string()).fetch_optional(pool).await?;
     Ok(row.as_ref().map(read).transpose()?)
 }
 
 /// Runs in which something is left to do, oldest first.
-pub(super) async fn unfinished(pool: &Pool) -> Result<Vec<RunId>, Failure> {
-    let rows = sqlx::query(UNFINISHED).fetch_all(pool).await?;
+pub(super) async fn unfinished(pool: Pool<'_>) -> Result<Vec<RunId>, Failure> {
+    let rows = query(UNFINISHED).fetch_all(pool).await?;
     Ok(rows.iter().map(|row| TABLE.cells(row).parse("run")).collect::<Result<_, _>>()?)
 }
 
 /// A page of a tenant's runs, newest first.
 pub(super) async fn list(
-    pool: &Pool,
+    pool: Pool<'_>,
     tenant: &TenantName,
     filter: &RunFilter,
     limit: u32,
@@ -122,7 +126,7 @@ pub(super) async fn list(
         (Some(_), None) => LIST_BY_PROJECT,
         (Some(_), Some(_)) => LIST_BY_BOTH,
     };
-    let mut query = sqlx::query(sql)
+    let mut query = query(sql)
         .bind(tenant.as_str())
         .bind(filter.before.map_or_else(|| LATEST.to_owned(), |run| run.to_string()))
         .bind(i64::from(limit) + 1);

@@ -4,8 +4,8 @@ use engine_ports::{RunRow, StepRow, StoreError};
 use vocab::{RunId, Timestamp};
 
 use super::cells::{Table, json};
-use super::insert::{Insert, ROWS};
-use crate::dialect::sqlite::{Connection, Failure, Pool, Row};
+use super::insert::{Insert, ROWS, last_of_each};
+use crate::dialect::{Connection, Failure, Pool, Row, query};
 
 const TABLE: Table = Table { name: "steps", key: &["run", "path"] };
 
@@ -22,10 +22,15 @@ pub(super) const OF_RUN: &str = "SELECT run, path, position, action, status, att
      ready_ms, started_ms, finished_ms FROM steps WHERE run = $1";
 
 /// Writes the rows of steps that changed.
-pub(super) async fn put(connection: &mut Connection, run: &RunRow, steps: &[StepRow]) -> Result<(), Failure> {
+pub(super) async fn put(
+    connection: &mut Connection<'_>,
+    run: &RunRow,
+    steps: &[StepRow],
+) -> Result<(), Failure> {
     let id = run.id.to_string();
+    let steps = last_of_each(steps, |step| &step.path);
     for steps in steps.chunks(ROWS) {
-        let mut query = sqlx::query(PUT.sql(steps.len()));
+        let mut query = query(PUT.sql(steps.len()));
         for step in steps {
             query = query
                 .bind(&id)
@@ -48,8 +53,8 @@ pub(super) async fn put(connection: &mut Connection, run: &RunRow, steps: &[Step
 }
 
 /// The steps of a run, by position and path.
-pub(super) async fn of_run(pool: &Pool, run: RunId) -> Result<Vec<StepRow>, Failure> {
-    let rows = sqlx::query(OF_RUN).bind(run.to_string()).fetch_all(pool).await?;
+pub(super) async fn of_run(pool: Pool<'_>, run: RunId) -> Result<Vec<StepRow>, Failure> {
+    let rows = query(OF_RUN).bind(run.to_string()).fetch_all(pool).await?;
     let mut steps = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     // Paths order by number (`a[2]` before `a[10]`), which their text does not.
     steps.sort_by(|a, b| (a.position, &a.path).cmp(&(b.position, &b.path)));

@@ -1,12 +1,14 @@
-//! What every store keeps to, run against memory and SQLite alike.
+//! What every store keeps to, run against memory, SQLite and PostgreSQL alike.
 //!
 //! A claim is a function that takes [`Stores`]; the macro at the end makes it a test for each kind of store.
 
 #![expect(clippy::unwrap_used, reason = "a test ends where its ground gives way")]
 
 mod agreement;
+mod claims;
 mod deliveries;
 mod effects;
+mod handles;
 mod leases;
 mod logs;
 mod memos;
@@ -19,10 +21,10 @@ mod tokens;
 
 use engine_ports::{ProjectStore, RunStore, TokenStore};
 use engine_stores::{
-    MemoryProjectStore, MemoryRunStore, MemoryTokenStore, SqliteProjectStore, SqliteRunStore,
-    SqliteTokenStore,
+    MemoryProjectStore, MemoryRunStore, MemoryTokenStore, SqlDatabase, SqlProjectStore, SqlRunStore,
+    SqlTokenStore,
 };
-use migrations::{Database, Options, Schema};
+use migrations::{Database, Options, PgDatabase, PgOptions, Schema};
 
 /// Empty stores of one kind.
 struct Stores {
@@ -47,11 +49,21 @@ impl Stores {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("engine.db");
         let database = Database::open(path, Schema::Engine, Options::default()).await.unwrap();
+        Self { _folder: Some(folder), ..Self::on(database.into()) }
+    }
+
+    /// On a server that is there already, or `None` where there is no PostgreSQL.
+    async fn postgres(test: &str) -> Option<Self> {
+        let address = test_parts::postgres(test)?.database();
+        Some(Self::on(PgDatabase::open(&address, PgOptions::default()).await.unwrap().into()))
+    }
+
+    fn on(database: SqlDatabase) -> Self {
         Self {
-            runs: Box::new(SqliteRunStore::new(database.clone())),
-            projects: Box::new(SqliteProjectStore::new(database.clone())),
-            tokens: Box::new(SqliteTokenStore::new(database)),
-            _folder: Some(folder),
+            runs: Box::new(SqlRunStore::new(database.clone())),
+            projects: Box::new(SqlProjectStore::new(database.clone())),
+            tokens: Box::new(SqlTokenStore::new(database)),
+            _folder: None,
         }
     }
 }
@@ -72,6 +84,18 @@ macro_rules! claims {
                 #[tokio::test]
                 async fn $claim() {
                     super::$module::$claim(&super::Stores::sqlite().await).await;
+                }
+            )+)+
+        }
+
+        mod postgres {
+            $($(
+                #[tokio::test]
+                async fn $claim() {
+                    let test = concat!("postgres::", stringify!($claim));
+                    if let Some(stores) = super::Stores::postgres(test).await {
+                        super::$module::$claim(&stores).await;
+                    }
                 }
             )+)+
         }
@@ -106,6 +130,13 @@ claims! {
         a_lease_that_came_and_went_within_one_commit_leaves_nothing,
         a_lease_names_an_event_that_exists,
         renewal_extends_the_workers_own_leases_only;
+    claims:
+        runs_are_claimed_once_and_oldest_first,
+        two_claimants_never_get_the_same_run,
+        a_claim_that_is_over_is_taken_over,
+        a_late_renewal_does_not_shorten_a_claim,
+        a_claim_that_was_given_up_is_free,
+        a_finished_run_is_not_claimed_and_goes_with_its_claim;
     steps:
         a_step_is_written_over,
         steps_come_by_position_and_number;
