@@ -29,7 +29,7 @@ macro_rules! migrations {
 
 const ENGINE: &[Migration] = migrations![
     "engine": "0001_runs", "0002_projects", "0003_project_credentials", "0004_stuck_effects", "0005_attempt_logs",
-    "0006_retention"
+    "0006_retention", "0007_memo_use"
 ];
 
 const REGISTRY: &[Migration] = migrations!["registry": "0001_content", "0002_catalog", "0003_claims"];

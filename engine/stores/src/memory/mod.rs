@@ -1,5 +1,6 @@
 //! The stores in memory: for simulations and for tests that need no disk. Nothing survives the process.
 
+mod memo_use;
 mod projects;
 mod retention;
 mod rows;

@@ -7,7 +7,7 @@ use engine_ports::{
     StoreError,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, ProjectId, RunId, StepPath, TenantName};
+use vocab::{Digest, ProjectId, RunId, StepPath, TenantName, Timestamp};
 
 use crate::commit::{LeaseMove, check, check_new, conflict, fenced, no_run};
 
@@ -21,6 +21,7 @@ pub(super) struct Rows {
     pub(super) plans: BTreeMap<Digest, Json>,
     pub(super) leases: BTreeMap<(RunId, StepPath), Lease>,
     pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
+    pub(super) memo_uses: BTreeMap<MemoKey, Timestamp>,
     pub(super) origins: BTreeMap<Origin, RunId>,
 }
 

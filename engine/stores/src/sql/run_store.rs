@@ -9,7 +9,7 @@ use migrations::Database;
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use super::{effects, events, leases, logs, memos, origins, plans, retention, runs, steps};
+use super::{effects, events, leases, logs, memo_use, memos, origins, plans, retention, runs, steps};
 use crate::commit::{check, check_new};
 use crate::dialect::sqlite::{Connection, Failure};
 
@@ -156,5 +156,20 @@ impl RunStore for SqliteRunStore {
         let key = key.clone();
         let job = self.database.write(move |c| Box::pin(async move { memos::forget(c, &key).await }));
         self.explain(job.await)
+    }
+
+    async fn use_memo(&self, key: &MemoKey, at: Timestamp) -> Result<(), StoreError> {
+        let key = key.clone();
+        let job = self.database.write(move |c| Box::pin(async move { memo_use::used(c, &key, at).await }));
+        self.explain(job.await)
+    }
+
+    async fn idle_memos(
+        &self,
+        before: Timestamp,
+        after: Option<&MemoKey>,
+        limit: u32,
+    ) -> Result<Vec<MemoKey>, StoreError> {
+        self.explain(memo_use::idle(self.database.reads(), before, after, limit).await)
     }
 }
