@@ -79,6 +79,7 @@ CREATE TABLE memos (
     run text COLLATE "C" NOT NULL,
     path text COLLATE "C" NOT NULL,
     at_ms bigint NOT NULL,
+    used_ms bigint NOT NULL,
     PRIMARY KEY (tenant, scope, digest)
 );
 CREATE TABLE origins (

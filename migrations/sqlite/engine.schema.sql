@@ -77,7 +77,7 @@ CREATE TABLE memos (
     outputs TEXT NOT NULL,
     run TEXT NOT NULL,
     path TEXT NOT NULL,
-    at_ms BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL, used_ms BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant, scope, digest)
 ) WITHOUT ROWID;
 CREATE TABLE origins (

@@ -1,5 +1,6 @@
 //! What is done now and then: runs that are old are removed, what nobody holds or needs any more goes with them.
 
+mod cache;
 mod holds;
 mod policy;
 mod prune;
@@ -7,5 +8,6 @@ mod round;
 #[cfg(test)]
 mod world;
 
+pub(crate) use cache::UNUSED;
 pub(crate) use policy::Policy;
 pub(crate) use round::{Upkeep, upkeep};

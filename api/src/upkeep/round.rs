@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use vocab::Clock;
 
 use super::Policy;
+use super::cache::forget_unused;
 use super::holds::{release_memos, release_runs};
 use super::prune::{Pruned, prune};
 
@@ -27,6 +28,8 @@ pub(crate) struct Upkeep {
     pub(crate) clock: Arc<dyn Clock>,
     /// What may go; nothing where there is none.
     pub(crate) policy: Option<Policy>,
+    /// How long entries of the cache stay that nobody uses; for ever where it is not given.
+    pub(crate) unused: Option<Duration>,
 }
 
 /// Why a part of a round ended early. The next round goes on.
@@ -53,6 +56,15 @@ pub(crate) async fn upkeep(upkeep: Upkeep, stop: CancellationToken) {
 
 impl Upkeep {
     async fn round(&self, stop: &CancellationToken) {
+        // Before runs go: what they hold tells which entries they used.
+        if let Some(age) = self.unused {
+            let content = self.registry.content();
+            match forget_unused(content, &*self.runs, age, self.clock.now(), stop).await {
+                Ok(0) => {}
+                Ok(entries) => tracing::info!(entries, "cache entries that nobody used were forgotten"),
+                Err(error) => tracing::warn!(%error, "unused cache entries could not be forgotten"),
+            }
+        }
         if let Some(policy) = self.policy {
             match prune(self, policy, self.clock.now(), stop).await {
                 Ok(pruned) if pruned == Pruned::default() => {}

@@ -48,6 +48,7 @@ impl World {
             logs: Logs::open(folder.path().join("logs"), &Limits::default(), clock.clone()).unwrap(),
             clock: clock.clone(),
             policy: None,
+            unused: None,
         };
         Self { folder, clock, ids, upkeep }
     }

@@ -263,4 +263,15 @@ pub trait RunStore: Send + Sync {
 
     /// Forgets cached outputs, as when their artifacts are gone.
     async fn forget_memo(&self, key: &MemoKey) -> Result<(), StoreError>;
+
+    /// Notes that cached outputs were used at that time; they count as used when they were made.
+    async fn use_memo(&self, key: &MemoKey, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Keys of cached outputs that were not used since `before`, in their order, after `after`.
+    async fn idle_memos(
+        &self,
+        before: Timestamp,
+        after: Option<&MemoKey>,
+        limit: u32,
+    ) -> Result<Vec<MemoKey>, StoreError>;
 }

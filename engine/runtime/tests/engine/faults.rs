@@ -234,4 +234,18 @@ impl RunStore for Faulty {
         self.alive()?;
         self.inner.forget_memo(key).await
     }
+
+    async fn use_memo(&self, key: &MemoKey, at: Timestamp) -> Result<(), StoreError> {
+        self.write(self.inner.use_memo(key, at)).await
+    }
+
+    async fn idle_memos(
+        &self,
+        before: Timestamp,
+        after: Option<&MemoKey>,
+        limit: u32,
+    ) -> Result<Vec<MemoKey>, StoreError> {
+        self.alive()?;
+        self.inner.idle_memos(before, after, limit).await
+    }
 }

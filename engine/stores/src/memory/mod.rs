@@ -1,6 +1,7 @@
 //! The stores in memory: for simulations and for tests that need no disk. Nothing survives the process.
 
 mod claims;
+mod memo_use;
 mod projects;
 mod retention;
 mod rows;

@@ -157,7 +157,21 @@ impl RunStore for MemoryRunStore {
     }
 
     async fn forget_memo(&self, key: &MemoKey) -> Result<(), StoreError> {
-        self.rows().memos.remove(key);
+        self.rows().forget_memo(key);
         Ok(())
+    }
+
+    async fn use_memo(&self, key: &MemoKey, at: Timestamp) -> Result<(), StoreError> {
+        self.rows().use_memo(key, at);
+        Ok(())
+    }
+
+    async fn idle_memos(
+        &self,
+        before: Timestamp,
+        after: Option<&MemoKey>,
+        limit: u32,
+    ) -> Result<Vec<MemoKey>, StoreError> {
+        Ok(self.rows().idle_memos(before, after, limit as usize))
     }
 }

@@ -9,8 +9,8 @@ use crate::dialect::{Connection, Failure, Pool, Row, query};
 const TABLE: Table = Table { name: "memos", key: &["tenant", "scope", "digest"] };
 
 const KEEP: Insert = Insert {
-    head: "INSERT INTO memos (tenant, scope, digest, outputs, run, path, at_ms)",
-    columns: 7,
+    head: "INSERT INTO memos (tenant, scope, digest, outputs, run, path, at_ms, used_ms)",
+    columns: 8,
     tail: "ON CONFLICT DO NOTHING",
 };
 pub(super) const FIND: &str = "SELECT tenant, scope, digest, outputs, run, path, at_ms FROM memos \
@@ -32,6 +32,7 @@ pub(super) async fn keep(connection: &mut Connection<'_>, memos: &[MemoEntry]) -
                 .bind(json(&memo.outputs)?)
                 .bind(memo.run.to_string())
                 .bind(memo.path.to_string())
+                .bind(memo.at.as_millis())
                 .bind(memo.at.as_millis());
         }
         query.execute(&mut *connection).await?;

@@ -8,6 +8,7 @@ mod events;
 mod insert;
 mod leases;
 mod logs;
+mod memo_use;
 mod memos;
 mod origins;
 mod plans;

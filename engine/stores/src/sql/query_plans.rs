@@ -4,8 +4,8 @@ use migrations::{Database, Options, Schema};
 use sqlx::Row as _;
 
 use super::{
-    claims, deliveries, effects, events, leases, logs, memos, origins, plans, projects, retention, runs,
-    steps, token_store,
+    claims, deliveries, effects, events, leases, logs, memo_use, memos, origins, plans, projects, retention,
+    runs, steps, token_store,
 };
 
 const HOT: &[&str] = &[
@@ -40,6 +40,7 @@ const HOT: &[&str] = &[
     retention::FORGET_DELIVERIES,
     memos::FIND,
     memos::FORGET,
+    memo_use::USE,
     projects::UPDATE,
     projects::DELETE,
     projects::BY_NAME,

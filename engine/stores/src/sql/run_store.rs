@@ -8,7 +8,7 @@ use engine_ports::{
 use serde_json::Value as Json;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use super::{claims, effects, events, leases, logs, memos, origins, plans, retention, runs, steps};
+use super::{claims, effects, events, leases, logs, memo_use, memos, origins, plans, retention, runs, steps};
 use crate::commit::{check, check_new};
 use crate::dialect::{Connection, Failure, SqlDatabase};
 
@@ -186,5 +186,21 @@ impl RunStore for SqlRunStore {
         let job =
             self.database.write(move |mut c| Box::pin(async move { memos::forget(&mut c, &key).await }));
         self.database.explain(job.await)
+    }
+
+    async fn use_memo(&self, key: &MemoKey, at: Timestamp) -> Result<(), StoreError> {
+        let key = key.clone();
+        let job =
+            self.database.write(move |mut c| Box::pin(async move { memo_use::used(&mut c, &key, at).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn idle_memos(
+        &self,
+        before: Timestamp,
+        after: Option<&MemoKey>,
+        limit: u32,
+    ) -> Result<Vec<MemoKey>, StoreError> {
+        self.database.explain(memo_use::idle(self.database.reads(), before, after, limit).await)
     }
 }

@@ -159,7 +159,8 @@ claims! {
     memos:
         the_first_entry_of_a_key_stays,
         entries_are_not_shared_between_tenants_and_scopes,
-        a_forgotten_entry_is_gone;
+        a_forgotten_entry_is_gone,
+        entries_that_nobody_uses_are_found;
     projects:
         a_name_is_taken_once_in_a_tenant,
         a_projects_settings_are_replaced,
