@@ -144,7 +144,7 @@ async fn build(
     }
     for image in images {
         ctx.log.line(LogStream::Factory, &format!("fetching {image}"));
-        bench.run(args::fetch(&image.to_string(), wanted.arch), Network::Host, Doing::Fetching).await?;
+        bench.fetch(&image.to_string(), wanted.arch).await?;
     }
     // What was understood is what is built: neither another file in its place nor another way to read it.
     let file = bench.place("Containerfile");

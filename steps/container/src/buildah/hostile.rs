@@ -1,7 +1,9 @@
 //! Containerfiles and images that want more than they may have, with the real buildah.
 
+use engine_ports::ImageStore as _;
+use serde_json::{Value as Json, json};
 use steps_kit::harness::Harness;
-use vocab::ErrorClass;
+use vocab::{Digest, ErrorClass};
 
 use super::Buildah;
 use super::tests::{given, image};
@@ -53,6 +55,44 @@ async fn no_way_of_writing_reaches_an_image_of_the_worker_with_buildah() {
             assert_eq!(ended.unwrap_err().class, ErrorClass::Permanent, "{file}");
         }
     }
+}
+
+/// Lets the image of a layout say that `trigger` is to be run by builds on it.
+fn set_trigger(layout: &str, trigger: &str) {
+    let place = |digest: &Json| {
+        let digest: Digest = digest.as_str().unwrap().parse().unwrap();
+        format!("{layout}/blobs/sha256/{}", digest.hex())
+    };
+    let read = |path: &str| -> Json { serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap() };
+    let replace = |descriptor: &mut Json, json: &Json| {
+        let text = json.to_string();
+        descriptor["digest"] = Digest::of(&text).to_string().into();
+        descriptor["size"] = text.len().into();
+        std::fs::write(place(&descriptor["digest"]), text).unwrap();
+    };
+    let mut index = read(&format!("{layout}/index.json"));
+    let mut manifest = read(&place(&index["manifests"][0]["digest"]));
+    let mut config = read(&place(&manifest["config"]["digest"]));
+    config["config"] = json!({ "OnBuild": [trigger] });
+    replace(&mut manifest["config"], &config);
+    replace(&mut index["manifests"][0], &manifest);
+    std::fs::write(format!("{layout}/index.json"), index.to_string()).unwrap();
+}
+
+#[tokio::test]
+async fn what_a_base_wants_to_have_run_is_not_run_with_buildah() {
+    if test_parts::tool("buildah", "what_a_base_wants_to_have_run_is_not_run_with_buildah").is_none() {
+        return;
+    }
+    let (harness, folder) = (Harness::new(), tempfile::tempdir().unwrap());
+    let bait = layout(folder.path());
+    set_trigger(&bait, &format!("COPY --from=oci:{bait} /bait /stolen"));
+    let owner = harness.context(&Buildah::new()).owner();
+    let base = harness.images.import_layout(&owner, std::path::Path::new(&bait)).await.unwrap();
+    let file = [("Containerfile", "ARG BASE\nFROM ${BASE}\n")];
+    let inputs = given(&harness, &file, &[("base_image", base.into())]);
+    let error = harness.run(&Buildah::new(), inputs).await.unwrap_err();
+    assert!(error.message.contains("ONBUILD"), "{error}");
 }
 
 #[tokio::test]
