@@ -109,6 +109,11 @@ pub(crate) fn tag(id: &str, name: &str) -> Vec<OsString> {
     words(&["tag", id, name])
 }
 
+/// Prints how many instructions the image `id` wants to have run in front of a build's own.
+pub(crate) fn triggers(id: &str) -> Vec<OsString> {
+    words(&["inspect", "--type=image", "--format={{len .Docker.Config.OnBuild}}", id])
+}
+
 /// Writes the result to the OCI layout `layout`, which does not exist.
 pub(crate) fn export(layout: &Path) -> Vec<OsString> {
     let mut args = words(&["push", "--quiet", "--format=oci", RESULT]);

@@ -82,10 +82,26 @@ impl<'a> Bench<'a> {
 
     async fn take_in(&self, folder: &str, name: &str) -> Result<(), ActionError> {
         let id = self.run(args::import(folder), Network::None, Doing::Moving).await?;
+        self.without_triggers(&id, name).await?;
         self.run(args::tag(&id, name), Network::None, Doing::Moving).await?;
         // The storage has it now; the space is better used.
         let layout = self.place(folder);
         tokio::fs::remove_dir_all(&layout).await.map_err(io_failed("remove", &layout))
+    }
+
+    /// Fetches the image `name` from its registry into the storage.
+    pub(super) async fn fetch(&self, name: &str, arch: Arch) -> Result<(), ActionError> {
+        let id = self.run(args::fetch(name, arch), Network::Host, Doing::Fetching).await?;
+        self.without_triggers(&id, name).await
+    }
+
+    /// Instructions that an image carries for those who build on it (`ONBUILD`) were looked at by nobody here.
+    async fn without_triggers(&self, id: &str, name: &str) -> Result<(), ActionError> {
+        if self.run(args::triggers(id), Network::None, Doing::Moving).await? == "0" {
+            return Ok(());
+        }
+        Err(ActionError::permanent(format!("the image {name} carries instructions (`ONBUILD`) of its own"))
+            .help("build on an image without them, and write what they do into the Containerfile"))
     }
 
     /// Runs buildah; gives the last line of what it printed.

@@ -90,7 +90,7 @@ impl Action for Buildah {
 
         let cgroup = Cgroup::enter(ctx).await?;
         let bench = Bench::set_up(ctx, &self.manifest).await?;
-        let built = build(ctx, &bench, &wanted, &folder, &text, &images, &cgroup).await;
+        let built = build(ctx, &bench, &wanted, &folder, &asked.text, &images, &cgroup).await;
         // Whatever came of it, nothing of it stays on the worker.
         bench.tear_down().await;
         cgroup.leave().await?;
@@ -144,9 +144,9 @@ async fn build(
     }
     for image in images {
         ctx.log.line(LogStream::Factory, &format!("fetching {image}"));
-        bench.run(args::fetch(&image.to_string(), wanted.arch), Network::Host, Doing::Fetching).await?;
+        bench.fetch(&image.to_string(), wanted.arch).await?;
     }
-    // What was read is what is built: a link in the context cannot put another file in its place.
+    // What was understood is what is built: neither another file in its place nor another way to read it.
     let file = bench.place("Containerfile");
     tokio::fs::write(&file, text).await.map_err(io_failed("write", &file))?;
     let runtime = write_runtime(ctx, bench, wanted).await?;
@@ -207,8 +207,7 @@ async fn write_runtime(
 
 fn asked_for(text: &str, wanted: &Wanted) -> Result<Asked, ActionError> {
     containerfile::read(text, &wanted.args).map_err(|error| {
-        ActionError::permanent(format!("the Containerfile cannot be built: {error}"))
-            .help("give `base`, `base_image` or `images` and use their `ARG`, or name an image of an allowed registry")
+        ActionError::permanent(format!("the Containerfile cannot be built: {error}")).help(error.help())
     })
 }
 

@@ -15,6 +15,10 @@ says `ARG BASE` and `FROM ${BASE}`. Each entry of `images` is an `ARG` of its na
 An image of a registry works where the operator allows its host (`mirrors.registries`); it is fetched before the build
 starts. Everything else that a Containerfile may name, such as files of the worker, is refused.
 
+**What a Containerfile may say.** Instructions in one line or continued with `\\`, with the flags `--from`, `--chown`,
+`--chmod` and `--platform`, whose values are written out: no quotes, no variables.
+`RUN --mount`, here-documents and the directive `escape` are refused.
+
 **Same inputs, same digest.** Files and history carry `timestamp`; every `RUN` sees it as `SOURCE_DATE_EPOCH`. A build
 with `egress` is only as reproducible as what it fetches, and is not served from the cache where freshness is asked for.
 

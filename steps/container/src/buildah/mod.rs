@@ -4,6 +4,8 @@ mod args;
 mod bench;
 mod containerfile;
 mod execute;
+#[cfg(test)]
+mod hostile;
 mod inputs;
 mod manifest;
 mod reference;

@@ -10,13 +10,13 @@ use vocab::{ArtifactRef, ErrorClass, Inputs, Outputs, Value};
 use super::Buildah;
 use crate::testing::{everything, mounts_below, paths, shell_tree};
 
-fn given(harness: &Harness, files: &[(&str, &str)], more: &[(&str, Value)]) -> Inputs {
+pub(super) fn given(harness: &Harness, files: &[(&str, &str)], more: &[(&str, Value)]) -> Inputs {
     let mut inputs = Inputs::from([("context".to_owned(), harness.artifacts.put_files(files).into())]);
     inputs.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     inputs
 }
 
-fn image(outputs: &Outputs) -> ArtifactRef {
+pub(super) fn image(outputs: &Outputs) -> ArtifactRef {
     outputs["image"].as_artifact().unwrap().clone()
 }
 
