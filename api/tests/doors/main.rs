@@ -5,6 +5,7 @@ mod cli;
 mod deciding;
 mod failures;
 mod following;
+mod foreign;
 mod harness;
 mod metrics;
 mod patience;
