@@ -58,7 +58,7 @@ pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
     let options = CompileOptions { limits: config.limits.clone(), ..lint::options(command.trust) };
     let workflow = compile(&command.file, &options, &catalogue(), setup)?;
     let inputs = inputs(&workflow, &command.inputs)?;
-    let repository = Repository::around(&command.file);
+    let repository = Repository::around(&command.file, setup.ui);
     if let Some(repository) = &repository {
         config.steps.git_roots.push(repository.top().to_owned());
     }

@@ -6,6 +6,7 @@ mod databases;
 mod deciding;
 mod failures;
 mod following;
+mod foreign;
 mod harness;
 mod metrics;
 mod patience;
