@@ -144,13 +144,6 @@ impl Content {
         is_there(&mut connection, digest).await
     }
 
-    /// Whether there is room for `bytes` that go into the database.
-    pub(crate) async fn admit(&self, bytes: u64) -> Result<(), Error> {
-        let admission = Arc::clone(&self.shared.settings.admission);
-        let asked = spawn_blocking(move || admission.admit(bytes)).await?;
-        asked.map_err(|reason| Error::NoRoom { reason })
-    }
-
     pub(crate) async fn draft(&self) -> Result<Draft, Error> {
         let (temp, admission) = (self.temp(), Arc::clone(&self.shared.settings.admission));
         let made = spawn_blocking(move || {
