@@ -140,8 +140,17 @@ async fn egress_reaches_a_name_server_but_not_the_worker_with_podman() {
     harness.settings.http_proxy = Some("http://operators-proxy:3128".to_owned());
     let script = "echo \"servers=$(cat /etc/resolv.conf)\" >> $FACTORY_OUTPUTS
         echo \"proxy=$http_proxy\" >> $FACTORY_OUTPUTS
-        echo \"net<<E\" >> $FACTORY_OUTPUTS; cat /proc/net/dev >> $FACTORY_OUTPUTS; echo E >> $FACTORY_OUTPUTS";
+        echo \"net<<E\" >> $FACTORY_OUTPUTS; cat /proc/net/dev >> $FACTORY_OUTPUTS; echo E >> $FACTORY_OUTPUTS
+        echo \"routes<<E\" >> $FACTORY_OUTPUTS; cat /proc/net/route >> $FACTORY_OUTPUTS; echo E >> $FACTORY_OUTPUTS";
     let outputs = run(&harness, &[("script", script.into()), ("network", "egress".into())]).await;
+    // 169.254.0.0/16 and the others are routes that refuse (flag 0x200).
+    let routes = said(&outputs, "routes");
+    for closed in ["0000FEA9", "10813FA8", "C8646464"] {
+        let route = routes.lines().find(|line| line.split_whitespace().nth(1) == Some(closed));
+        let flags =
+            route.and_then(|line| line.split_whitespace().nth(3)).unwrap_or_else(|| panic!("{routes}"));
+        assert!(u16::from_str_radix(flags, 16).unwrap() & 0x200 != 0, "{routes}");
+    }
     assert_eq!(said(&outputs, "servers"), "nameserver 10.0.2.3");
     assert_eq!(said(&outputs, "proxy"), "http://operators-proxy:3128");
     let net = said(&outputs, "net");

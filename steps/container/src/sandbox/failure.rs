@@ -69,6 +69,7 @@ const WORKER: &[&str] = &[
     "newuidmap",
     "unshare failed",
     "slirp4netns did not start",
+    "the program ip is missing",
 ];
 
 /// `while running runtime: exit status 3` and its kin.
