@@ -25,7 +25,8 @@ with `egress` is only as reproducible as what it fetches, and is not served from
 Proxies, authorities and mirrors that the operator configured reach `RUN` with `egress`, and nothing of them stays in
 the image. Values in `args` do stay in its history: never give a secret there.
 
-`isolation: oci` runs each `RUN` in a container of its own. `chroot` is execution on the host, for workers on which no
+`isolation: oci` runs each `RUN` in a container of its own, where root is nobody on the worker and may install packages,
+but neither make devices nor open raw sockets nor give files capabilities (`setcap`). `chroot` is execution on the host, for workers on which no
 container can run; there, only the proxies reach `RUN`.";
 
 const EXAMPLE: &str = r"build:
