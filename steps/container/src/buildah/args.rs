@@ -42,7 +42,8 @@ pub(crate) struct Build<'a> {
     pub(crate) runtime: &'a Path,
     pub(crate) runtime_state: &'a Path,
     pub(crate) cgroup_parent: Option<&'a str>,
-    pub(crate) memory: Option<u64>,
+    /// In bytes.
+    pub(crate) memory: u64,
     /// On the worker: authorities to show to the build.
     pub(crate) authorities: Option<&'a Path>,
 }
@@ -90,9 +91,7 @@ pub(crate) fn bud(build: &Build<'_>) -> Vec<OsString> {
         args.push(format!("--userns-uid-map=0:{FIRST_ID}:{IDS}").into());
         args.push(format!("--userns-gid-map=0:{FIRST_ID}:{IDS}").into());
     }
-    if let Some(bytes) = build.memory {
-        args.push(format!("--memory={bytes}").into());
-    }
+    args.push(format!("--memory={}", build.memory).into());
     if let Some(target) = build.target {
         args.push(format!("--target={target}").into());
     }
@@ -168,7 +167,7 @@ mod tests {
             runtime: Path::new("/w/runtime"),
             runtime_state: Path::new("/w/state"),
             cgroup_parent: Some("/image-factory/x-1"),
-            memory: None,
+            memory: 1024,
             authorities: Some(Path::new("/w/authorities.pem")),
         };
         bud(&build).into_iter().map(|word| word.into_string().unwrap()).collect()

@@ -154,6 +154,9 @@ async fn build(
     let runtime = write_runtime(ctx, bench, wanted).await?;
     let egress = wanted.network == Network::Egress;
     let parent = cgroup.parent(bench.root);
+    if wanted.isolation == Isolation::Oci {
+        cgroup.bound(bench.root, wanted.bounds).await?;
+    }
     let build = Build {
         folder,
         file: &file,
@@ -168,7 +171,7 @@ async fn build(
         runtime: &runtime,
         runtime_state: &bench.place("runtime-state"),
         cgroup_parent: parent.as_deref(),
-        memory: wanted.memory,
+        memory: wanted.bounds.memory,
         authorities: bench.lent.authorities.as_deref().filter(|_| egress),
     };
     bench.run(args::bud(&build), wanted.network, Doing::Building).await?;

@@ -155,3 +155,22 @@ async fn root_of_a_build_is_nobody_on_the_worker_and_owners_stay_what_they_are_w
     // Neither raw sockets nor devices, but all that installing packages takes.
     assert!(texts["status"].contains("CapEff:\t00000000000404fb"), "{}", texts["status"]);
 }
+
+#[tokio::test]
+async fn a_build_has_no_more_processes_and_memory_than_it_is_given_with_buildah() {
+    const TEST: &str = "a_build_has_no_more_processes_and_memory_than_it_is_given_with_buildah";
+    if test_parts::tool("buildah", TEST).is_none() {
+        return;
+    }
+    for (bound, command) in [
+        (("pids", 8.into()), "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait"),
+        (("memory", "32MiB".into()), "x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done"),
+    ] {
+        let harness = Harness::new();
+        let file = format!("ARG BASE\nFROM ${{BASE}}\nRUN {command}\n");
+        let more = [("base", shell_tree(&harness).into()), bound];
+        let inputs = given(&harness, &[("Containerfile", &file)], &more);
+        let error = harness.run(&Buildah::new(), inputs).await.unwrap_err();
+        assert!(error.message.contains("ended with code"), "{error}\n{}", harness.log.text());
+    }
+}

@@ -10,7 +10,7 @@ mod network;
 mod runtime;
 mod storage;
 
-pub(crate) use cgroup::Cgroup;
+pub(crate) use cgroup::{Bounds, Cgroup};
 pub(crate) use conf::{containers_conf, registries_conf, runtime};
 pub(crate) use failure::{Doing, explain};
 pub(crate) use ids::{FIRST_ID, IDS, foreign_owner};
