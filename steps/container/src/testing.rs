@@ -9,8 +9,8 @@ use steps_kit::harness::Harness;
 use tree::{Owners, PackOptions};
 use vocab::{ArtifactKind, ArtifactRef};
 
-const PROGRAMS: [&str; 12] =
-    ["sh", "cat", "ls", "id", "env", "touch", "sleep", "mkdir", "stat", "rm", "chmod", "setsid"];
+const PROGRAMS: [&str; 13] =
+    ["sh", "cat", "ls", "id", "env", "touch", "sleep", "mkdir", "stat", "rm", "chmod", "chown", "setsid"];
 
 /// A root file system with a shell, as a tree. It is the same for all tests of one machine.
 pub(crate) fn shell_tree(harness: &Harness) -> ArtifactRef {
@@ -40,6 +40,7 @@ pub(crate) fn shell_tree(harness: &Harness) -> ArtifactRef {
         std::fs::create_dir_all(root.join(path)).unwrap();
     }
     let mut tar = Vec::new();
+    std::fs::set_permissions(root.join("tmp"), std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
     tree::pack(
         root,
         &mut tar,

@@ -7,7 +7,7 @@ use std::path::Path;
 use vocab::Isolation;
 
 use crate::arch::Arch;
-use crate::sandbox::{CA_IN_CONTAINER, DNS, Network};
+use crate::sandbox::{CA_IN_CONTAINER, DNS, FIRST_ID, IDS, Network};
 
 /// The one name of the image that a build makes, within its private storage.
 pub(crate) const RESULT: &str = "localhost/image-factory/result:latest";
@@ -19,6 +19,11 @@ pub(crate) const BASE: &str = "localhost/image-factory/base:latest";
 pub(crate) fn lent_image(name: &str) -> String {
     format!("localhost/image-factory/images/{}:latest", name.to_ascii_lowercase())
 }
+
+/// What `RUN` may not do although the tool lets it, besides what the tool itself keeps from it: nothing of that is
+/// needed to install packages. A file's own capabilities (`SETFCAP`) would name an id of the worker in the image;
+/// packages that set some fall back to something else where they cannot.
+const DROPPED: [&str; 5] = ["CAP_AUDIT_WRITE", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETPCAP"];
 
 /// All that a build's command line depends on.
 #[derive(Debug, Clone)]
@@ -37,9 +42,17 @@ pub(crate) struct Build<'a> {
     pub(crate) runtime: &'a Path,
     pub(crate) runtime_state: &'a Path,
     pub(crate) cgroup_parent: Option<&'a str>,
-    pub(crate) memory: Option<u64>,
+    /// In bytes.
+    pub(crate) memory: u64,
     /// On the worker: authorities to show to the build.
     pub(crate) authorities: Option<&'a Path>,
+}
+
+impl Build<'_> {
+    /// Whether root of the build is nobody on the worker. Without root, that is so in any case.
+    pub(crate) fn own_ids(&self) -> bool {
+        self.root && self.isolation == Isolation::Oci
+    }
 }
 
 /// `buildah bud` for `build`, after the flags of the storage.
@@ -73,9 +86,12 @@ pub(crate) fn bud(build: &Build<'_>) -> Vec<OsString> {
             args.push(volume);
         }
     }
-    if let Some(bytes) = build.memory {
-        args.push(format!("--memory={bytes}").into());
+    args.extend(DROPPED.map(|name| format!("--cap-drop={name}").into()));
+    if build.own_ids() {
+        args.push(format!("--userns-uid-map=0:{FIRST_ID}:{IDS}").into());
+        args.push(format!("--userns-gid-map=0:{FIRST_ID}:{IDS}").into());
     }
+    args.push(format!("--memory={}", build.memory).into());
     if let Some(target) = build.target {
         args.push(format!("--target={target}").into());
     }
@@ -151,7 +167,7 @@ mod tests {
             runtime: Path::new("/w/runtime"),
             runtime_state: Path::new("/w/state"),
             cgroup_parent: Some("/image-factory/x-1"),
-            memory: None,
+            memory: 1024,
             authorities: Some(Path::new("/w/authorities.pem")),
         };
         bud(&build).into_iter().map(|word| word.into_string().unwrap()).collect()
@@ -163,6 +179,9 @@ mod tests {
         for word in ["--pull=never", "--timestamp=0", "--isolation=oci", "--network=none", "--arch=amd64"] {
             assert!(args.contains(&word.to_owned()), "{word}");
         }
+        assert!(args.contains(&"--userns-uid-map=0:1073741824:65536".to_owned()));
+        assert!(args.contains(&"--userns-gid-map=0:1073741824:65536".to_owned()));
+        assert!(args.contains(&"--cap-drop=CAP_MKNOD".to_owned()));
         assert!(args.contains(&format!("--build-arg=BASE={BASE}")));
         assert!(!args.iter().any(|arg| arg.starts_with("--dns")));
     }
@@ -172,7 +191,9 @@ mod tests {
         let args = build(Network::None, Isolation::Chroot);
         assert!(args.contains(&"--network=host".to_owned()));
         assert!(
-            !args.iter().any(|arg| arg.starts_with("--volume") || arg.starts_with("--runtime")),
+            !args.iter().any(|arg| arg.starts_with("--volume")
+                || arg.starts_with("--r")
+                || arg.starts_with("--userns")),
             "{args:?}"
         );
     }

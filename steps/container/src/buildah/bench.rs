@@ -22,7 +22,7 @@ const ID_BYTES: usize = 4096;
 pub(super) struct Bench<'a> {
     ctx: &'a StepContext,
     tools: Tools<'a>,
-    storage: Storage,
+    pub(super) storage: Storage,
     pub(super) lent: Lent,
     pub(super) root: bool,
     calls: AtomicU32,
@@ -39,10 +39,12 @@ impl<'a> Bench<'a> {
             let file = ctx.work.join(name);
             tokio::fs::write(&file, text).await.map_err(io_failed("write", &file))?;
         }
+        let storage = Storage::below(&ctx.work);
+        storage.without_shifting().await?;
         Ok(Self {
             ctx,
             tools: Tools::of(ctx, manifest),
-            storage: Storage::below(&ctx.work),
+            storage,
             lent: Lent::prepare(&ctx.services.settings, &ctx.work).await?,
             root: is_root(),
             calls: AtomicU32::new(0),
@@ -134,6 +136,12 @@ impl<'a> Bench<'a> {
         let exit = self.tools.run_any(wrap(command, network, &folder, self.root)).await?;
         if !exit.success() {
             return Err(explain("buildah", doing, &exit));
+        }
+        if let Some(line) =
+            exit.stderr_tail.lines().find(|line| line.contains("cannot be mapped to a container ID"))
+        {
+            return Err(ActionError::permanent(format!("buildah left a file out of the image: {line}"))
+                .help("files of the base may have owners up to 65535 only"));
         }
         let printed = String::from_utf8_lossy(&exit.stdout);
         Ok(printed.lines().last().unwrap_or_default().trim().to_owned())

@@ -16,7 +16,9 @@ use super::containerfile::{self, Asked};
 
 use super::inputs::{Lend, Taken, Wanted};
 use super::reference::ImageName;
-use crate::sandbox::{Cgroup, Doing, Lent, Network, explain, registries_conf, runtime, runtime_script};
+use crate::sandbox::{
+    Cgroup, Doing, Lent, Network, explain, foreign_owner, registries_conf, runtime, runtime_script,
+};
 
 /// The largest Containerfile that is read, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -152,6 +154,9 @@ async fn build(
     let runtime = write_runtime(ctx, bench, wanted).await?;
     let egress = wanted.network == Network::Egress;
     let parent = cgroup.parent(bench.root);
+    if wanted.isolation == Isolation::Oci {
+        cgroup.bound(bench.root, wanted.bounds).await?;
+    }
     let build = Build {
         folder,
         file: &file,
@@ -166,13 +171,27 @@ async fn build(
         runtime: &runtime,
         runtime_state: &bench.place("runtime-state"),
         cgroup_parent: parent.as_deref(),
-        memory: wanted.memory,
+        memory: wanted.bounds.memory,
         authorities: bench.lent.authorities.as_deref().filter(|_| egress),
     };
     bench.run(args::bud(&build), wanted.network, Doing::Building).await?;
     let layout = bench.place("result");
     bench.run(args::export(&layout), Network::None, Doing::Moving).await?;
+    if build.own_ids() {
+        own_owners(layout.clone()).await?;
+    }
     Ok(layout)
+}
+
+/// Refuses a result with files that belong to ids of the worker.
+async fn own_owners(layout: PathBuf) -> Result<(), ActionError> {
+    let found = blocking(move || foreign_owner(&layout).map_err(io_failed("read", &layout))).await?;
+    found.map_or(Ok(()), |path| {
+        Err(ActionError::permanent(format!(
+            "buildah gave `{path}` in the image an owner that only this worker has"
+        ))
+        .help("the worker's buildah cannot build with ids of its own: install version 1.28 or a newer one"))
+    })
 }
 
 /// The runtime that gives each `RUN` what must not stay in the image.
@@ -191,7 +210,9 @@ async fn write_runtime(
         let others = bench.lent.in_container.iter().filter(|(name, _)| !Lent::is_proxy(name));
         variables.extend(others.map(|(name, value)| (name.clone(), value.clone())));
     }
-    let script = runtime_script(&runtime, &variables);
+    let layers = bench.storage.layers();
+    let script =
+        runtime_script(&runtime, &variables, Some(&layers).filter(|_| bench.root).map(PathBuf::as_path));
     let path = file.clone();
     blocking(move || {
         use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,7 @@
 //! Containerfiles and images that want more than they may have, with the real buildah.
 
+use std::collections::BTreeMap;
+
 use engine_ports::ImageStore as _;
 use serde_json::{Value as Json, json};
 use steps_kit::harness::Harness;
@@ -112,4 +114,63 @@ async fn what_is_written_in_a_common_way_is_built_as_it_was_meant_with_buildah()
     let top = layers.last().unwrap();
     assert!(paths(top).contains(&"e/b".to_owned()), "{:?}", paths(top));
     assert!(String::from_utf8_lossy(top).contains("one\ntwo\n"));
+}
+
+#[tokio::test]
+async fn root_of_a_build_is_nobody_on_the_worker_and_owners_stay_what_they_are_with_buildah() {
+    const TEST: &str = "root_of_a_build_is_nobody_on_the_worker_and_owners_stay_what_they_are_with_buildah";
+    if test_parts::tool("buildah", TEST).is_none() {
+        return;
+    }
+    let harness = Harness::new();
+    let file = "ARG BASE\nFROM ${BASE}\nCOPY a /a\nCOPY --chown=1000:1001 a /b\n\
+                RUN cat /proc/self/uid_map > /map && cat /proc/self/status > /status && touch /c && \\\n\
+                stat -c '%u %n' /a /b /bin/sh > /seen && rm /etc/group /bin/setsid && chown 1000:1000 /c\n\
+                USER 1000\nRUN touch /tmp/d\n";
+    let more = [("base", shell_tree(&harness).into())];
+    let files = [("Containerfile", file), ("a", "x")];
+    let outputs = harness.run(&Buildah::new(), given(&harness, &files, &more)).await;
+    let outputs = outputs.unwrap_or_else(|error| panic!("{error}\n{}", harness.log.text()));
+    let (_, _, layers) = everything(&harness, &image(&outputs)).await;
+    let (mut owners, mut texts) = (BTreeMap::new(), BTreeMap::new());
+    for entry in tar::Archive::new(&layers.last().unwrap()[..]).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().display().to_string();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut entry, &mut text).unwrap();
+        owners.insert(path.clone(), (entry.header().uid().unwrap(), entry.header().gid().unwrap()));
+        texts.insert(path, text);
+    }
+    for (path, expected) in
+        [("a", (0, 0)), ("b", (1000, 1001)), ("c", (1000, 1000)), ("map", (0, 0)), ("tmp/d", (1000, 0))]
+    {
+        assert_eq!(owners[path], expected, "{path}: {owners:?}");
+    }
+    for deleted in ["etc/.wh.group", "bin/.wh.setsid"] {
+        assert!(owners.contains_key(deleted), "{deleted}: {owners:?}");
+    }
+    assert_eq!(texts["seen"], "0 /a\n1000 /b\n0 /bin/sh\n");
+    let ids: Vec<_> = texts["map"].split_whitespace().collect();
+    assert!(ids[0] == "0" && ids[1] != "0", "root of the build is root of the worker: {ids:?}");
+    // Neither raw sockets nor devices, but all that installing packages takes.
+    assert!(texts["status"].contains("CapEff:\t00000000000404fb"), "{}", texts["status"]);
+}
+
+#[tokio::test]
+async fn a_build_has_no_more_processes_and_memory_than_it_is_given_with_buildah() {
+    const TEST: &str = "a_build_has_no_more_processes_and_memory_than_it_is_given_with_buildah";
+    if test_parts::tool("buildah", TEST).is_none() {
+        return;
+    }
+    for (bound, command) in [
+        (("pids", 8.into()), "for i in 1 2 3 4 5 6 7 8 9; do sleep 1 & done; wait"),
+        (("memory", "32MiB".into()), "x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done"),
+    ] {
+        let harness = Harness::new();
+        let file = format!("ARG BASE\nFROM ${{BASE}}\nRUN {command}\n");
+        let more = [("base", shell_tree(&harness).into()), bound];
+        let inputs = given(&harness, &[("Containerfile", &file)], &more);
+        let error = harness.run(&Buildah::new(), inputs).await.unwrap_err();
+        assert!(error.message.contains("ended with code"), "{error}\n{}", harness.log.text());
+    }
 }

@@ -10,7 +10,7 @@ use vocab::Isolation;
 use super::args::{BASE, lent_image};
 use crate::arch::Arch;
 use crate::checks;
-use crate::sandbox::Network;
+use crate::sandbox::{Bounds, Network};
 
 /// As the workflow gives them.
 #[derive(Debug, Deserialize)]
@@ -28,7 +28,8 @@ pub(super) struct Taken {
     arch: String,
     network: String,
     isolation: String,
-    memory: Option<Size>,
+    memory: Size,
+    pids: u64,
     timestamp: i64,
 }
 
@@ -54,7 +55,8 @@ pub(super) struct Wanted {
     pub(super) arch: Arch,
     pub(super) network: Network,
     pub(super) isolation: Isolation,
-    pub(super) memory: Option<u64>,
+    /// What all `RUN`s may take.
+    pub(super) bounds: Bounds,
     /// Seconds since 1970.
     pub(super) timestamp: i64,
 }
@@ -112,7 +114,7 @@ impl TryFrom<Taken> for Wanted {
             arch: checks::arch(&taken.arch)?,
             network: Network::named(&taken.network),
             isolation: if taken.isolation == "chroot" { Isolation::Chroot } else { Isolation::Oci },
-            memory: taken.memory.map(|size| *size),
+            bounds: Bounds { memory: *taken.memory, pids: taken.pids.max(1) },
             timestamp: taken.timestamp,
         })
     }

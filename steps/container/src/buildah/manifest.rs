@@ -25,8 +25,12 @@ with `egress` is only as reproducible as what it fetches, and is not served from
 Proxies, authorities and mirrors that the operator configured reach `RUN` with `egress`, and nothing of them stays in
 the image. Values in `args` do stay in its history: never give a secret there.
 
-`isolation: oci` runs each `RUN` in a container of its own. `chroot` is execution on the host, for workers on which no
+`isolation: oci` runs each `RUN` in a container of its own, where root is nobody on the worker and may install packages,
+but neither make devices nor open raw sockets nor give files capabilities (`setcap`). `chroot` is execution on the host, for workers on which no
 container can run; there, only the proxies reach `RUN`.";
+
+const MEMORY: &str = "4GiB";
+const PIDS: i64 = 4096;
 
 const EXAMPLE: &str = r"build:
   uses: container/buildah@v1
@@ -72,7 +76,13 @@ pub(super) fn manifest() -> ActionManifest {
         .default("arch", Arch::port_type(), Arch::DEFAULT, "Architecture that the image is for")
         .default("network", words(&Network::WORDS), "none", "What `RUN` reaches: nothing, or the outside")
         .default("isolation", words(&["oci", "chroot"]), "oci", "How `RUN` is kept away from the worker")
-        .optional("memory", Type::Size, "Memory that one `RUN` may take, such as `2GiB`")
+        .default(
+            "memory",
+            Type::Size,
+            MEMORY,
+            "Memory that one `RUN` may take, with what it writes to `tmpfs`",
+        )
+        .default("pids", Type::Integer, PIDS, "Processes and threads that one `RUN` may have at once")
         .default("timestamp", Type::Integer, 0, "Time of every file and layer, in seconds since 1970")
         .output("image", image(), "The image")
         .output("digest", Type::Digest, "Digest of its manifest")

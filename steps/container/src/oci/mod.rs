@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use base::{Base, BaseError};
 pub(crate) use config::{ConfigChanges, config};
-pub(crate) use layer::{Descriptor, Layer, LayerWriter};
+pub(crate) use layer::{Descriptor, Layer, LayerWriter, PLAIN};
 pub(crate) use layout::write_layout;
 pub(crate) use manifest::{CONFIG, MANIFEST, manifest};
 pub(crate) use time::{LATEST, rfc3339};

@@ -4,14 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::sandbox::{DNS, Network};
-
-/// The first user id on the worker that stands for a user of the container, when the factory is root.
-///
-/// Ids from here on belong to nobody on the worker: who breaks out of the container is nobody.
-pub(crate) const FIRST_ID: u32 = 0x4000_0000;
-/// How many ids a container has.
-pub(crate) const IDS: u32 = 65_536;
+use crate::sandbox::{DNS, FIRST_ID, IDS, Network};
 
 /// A folder of the worker that the container sees.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use walkdir::WalkDir;
 
-use super::args::{FIRST_ID, IDS};
+use crate::sandbox::{FIRST_ID, IDS};
 
 /// Gives everything below `folder` to the ids that stand for its owners in the container. Blocks.
 ///

@@ -37,6 +37,16 @@ impl Cgroup {
         root.then(|| format!("/{PARENT}/{}-{}", self.step, self.attempt))
     }
 
+    /// Bounds what all containers of this attempt may take together. Only root can; everybody else has what the
+    /// worker's own group allows.
+    pub(crate) async fn bound(&self, root: bool, bounds: Bounds) -> Result<(), ActionError> {
+        if !root {
+            return Ok(());
+        }
+        let name = format!("{}-{}", self.step, self.attempt);
+        blocking(move || bound(Path::new(MOUNT), &name, bounds)).await
+    }
+
     /// The group of this attempt, once those of earlier attempts are removed.
     pub(crate) async fn enter(ctx: &StepContext) -> Result<Self, ActionError> {
         let (own, now) = (Self::of(ctx), ctx.services.clock.now());
@@ -74,6 +84,55 @@ impl Cgroup {
             }
         }
     }
+}
+
+/// How much the containers of an attempt may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// In bytes.
+    pub(crate) memory: u64,
+    /// Processes and threads.
+    pub(crate) pids: u64,
+}
+
+/// Makes the group `name` with its bounds, in either version of control groups.
+fn bound(mount: &Path, name: &str, bounds: Bounds) -> Result<(), ActionError> {
+    let write = |file: PathBuf, text: &str| fs::write(&file, text).map_err(|error| unbounded(&file, &error));
+    let make = |folder: &Path| fs::create_dir_all(folder).map_err(|error| unbounded(folder, &error));
+    let (memory, pids) = (bounds.memory.to_string(), bounds.pids.to_string());
+    if mount.join("cgroup.controllers").exists() {
+        let parent = mount.join(PARENT);
+        make(&parent.join(name))?;
+        for folder in [mount, &parent] {
+            let file = folder.join("cgroup.subtree_control");
+            let given = fs::read_to_string(&file).unwrap_or_default();
+            if !["memory", "pids"].iter().all(|word| given.split_whitespace().any(|other| other == *word)) {
+                write(file, "+memory +pids")?;
+            }
+        }
+        write(parent.join(name).join("memory.max"), &memory)?;
+        return write(parent.join(name).join("pids.max"), &pids);
+    }
+    for (controller, file, value) in
+        [("memory", "memory.limit_in_bytes", &memory), ("pids", "pids.max", &pids)]
+    {
+        let group = mount.join(controller).join(PARENT).join(name);
+        make(&group)?;
+        if controller == "memory" {
+            // Without it, groups below would not count for this one. New kernels know nothing else.
+            let _ = fs::write(group.join("memory.use_hierarchy"), "1");
+        }
+        write(group.join(file), value)?;
+    }
+    Ok(())
+}
+
+fn unbounded(file: &Path, error: &std::io::Error) -> ActionError {
+    ActionError::permanent(format!(
+        "the containers of this step cannot be bounded: {} cannot be written: {error}",
+        file.display()
+    ))
+    .help("give the worker the control groups `memory` and `pids`, mounted read-write at /sys/fs/cgroup")
 }
 
 /// The group of all attempts in each hierarchy: one for cgroup v2, one a controller for v1.
@@ -124,5 +183,20 @@ mod tests {
         assert_eq!(found, [mount.path().join("image-factory"), mount.path().join("memory/image-factory")]);
         remove_tree(&mount.path().join("memory/image-factory/x-1"), 4);
         assert!(!mount.path().join("memory/image-factory/x-1").exists());
+    }
+
+    #[test]
+    fn bounds_are_written_in_either_version() {
+        let bounds = Bounds { memory: 1 << 20, pids: 7 };
+        let mount = tempfile::tempdir().unwrap();
+        let read = |path: &str| fs::read_to_string(mount.path().join(path)).unwrap();
+        bound(mount.path(), "x-1", bounds).unwrap();
+        assert_eq!(read("memory/image-factory/x-1/memory.limit_in_bytes"), "1048576");
+        assert_eq!(read("pids/image-factory/x-1/pids.max"), "7");
+        fs::write(mount.path().join("cgroup.controllers"), "memory pids").unwrap();
+        bound(mount.path(), "x-1", bounds).unwrap();
+        assert_eq!(read("image-factory/x-1/memory.max"), "1048576");
+        assert_eq!(read("image-factory/x-1/pids.max"), "7");
+        assert_eq!(read("image-factory/cgroup.subtree_control"), "+memory +pids");
     }
 }
