@@ -21,6 +21,7 @@ mod run;
 mod runs;
 mod serve;
 mod setup;
+mod target;
 
 pub use entry::main;
 pub(crate) use failure::Failure;
