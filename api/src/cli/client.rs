@@ -33,8 +33,7 @@ impl Server {
         let config = setup.resolve(&args.flags())?.config;
         let named =
             args.server.clone().or_else(|| setup.environment.get("IMAGE_FACTORY_SERVER").map(str::to_owned));
-        // A client makes no data folder: it only reads one that is there.
-        let folder = config.data_dir.is_dir().then(|| DataFolder::open(&config.data_dir)).transpose()?;
+        let folder = DataFolder::existing(&config.data_dir)?;
         let announced = folder.as_ref().map(Endpoint::load).transpose().map(Option::flatten);
         let trimmed = |url: &str| url.trim_end_matches('/').to_owned();
         let (base, announced) = match (named, announced) {
