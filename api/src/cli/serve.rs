@@ -15,7 +15,7 @@ use crate::adapters::RegistryAccess;
 use crate::config::{Config, Flags};
 use crate::data::Endpoint;
 use crate::routes::routes;
-use crate::serve::{Edge, Identity, Listener, Signals, serve as serve_connections};
+use crate::serve::{Edge, Hangup, Identity, Listener, Signals, serve as serve_connections};
 use crate::trigger::resume_pending;
 use crate::wire::{Purpose, Wired};
 
@@ -60,7 +60,7 @@ impl Serve {
 pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> {
     let config = setup.resolve(&command.flags())?.config;
     setup.start_log(&config.log, false)?;
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen(Hangup::Reload)?;
     let identity = Identity::load(&config.tls)?;
     let mut wired = Wired::open(config.clone(), &setup.environment, Purpose::Serve).await?;
     let stop = CancellationToken::new();

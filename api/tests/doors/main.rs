@@ -7,6 +7,7 @@ mod deciding;
 mod failures;
 mod following;
 mod foreign;
+mod hangup;
 mod harness;
 mod metrics;
 mod patience;
