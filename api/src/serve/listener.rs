@@ -25,7 +25,7 @@ const ASK_AFTER: Duration = Duration::from_secs(30);
 /// Requests at once on one connection of HTTP/2, and the size of the head of each.
 const MOST_STREAMS: u32 = 256;
 const HEAD_BYTES: u32 = 64 * 1024;
-/// Time for answers under way once the server ends.
+/// Time for answers under way once the server ends, however long it took until then.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed, as when no file descriptor is left.
 const BREATH: Duration = Duration::from_millis(100);
@@ -46,18 +46,30 @@ impl Listener {
     }
 }
 
-/// Serves until `stop`, then lets answers under way finish for a short time.
-pub(crate) async fn serve(
-    listener: Listener,
-    identity: Option<Arc<Identity>>,
-    edge: Edge,
-    stop: CancellationToken,
-) {
+/// When a server takes nobody new, and when it ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    /// From here on no connection is accepted; those that are there go on.
+    pub(crate) full: CancellationToken,
+    /// From here on a connection ends with the answer that is under way.
+    pub(crate) stop: CancellationToken,
+    /// The time that answers have, counted from `full`.
+    pub(crate) patience: Duration,
+}
+
+impl Ending {
+    pub(crate) fn within(patience: Duration) -> Self {
+        Self { full: CancellationToken::new(), stop: CancellationToken::new(), patience }
+    }
+}
+
+/// Serves until it is told to end, and lets answers under way finish.
+pub(crate) async fn serve(listener: Listener, identity: Option<Arc<Identity>>, edge: Edge, ending: Ending) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
+            () = ending.full.cancelled() => break,
             accepted = accept(&listener.inner, &slots) => accepted,
         };
         match accepted {
@@ -72,7 +84,10 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await.is_err() {
+    let full = tokio::time::Instant::now();
+    ending.stop.cancelled().await;
+    let left = ending.patience.saturating_sub(full.elapsed()).max(LAST_ANSWERS);
+    if tokio::time::timeout(left, graceful.shutdown()).await.is_err() {
         tracing::warn!("some connections did not end in time and were cut");
     }
 }

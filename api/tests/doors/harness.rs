@@ -174,8 +174,13 @@ impl Server {
     }
 
     /// Asks it to end, and waits; its exit code.
-    pub(crate) fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(self) -> Option<i32> {
         self.signal(Signal::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits until it has ended; its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 

@@ -4,6 +4,7 @@
 mod cli;
 mod clients;
 mod deciding;
+mod draining;
 mod failures;
 mod following;
 mod foreign;
