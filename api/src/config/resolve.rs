@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::environment::{OTHERS, PREFIX};
+use super::redact::redact;
 use super::table::settings;
 use super::value::Raw;
 use super::{Config, ConfigError, Environment, Kind, Setting, check, file};
@@ -215,27 +216,6 @@ fn nest(held: &BTreeMap<String, Held>) -> Json {
         insert(&mut root, key, &held.value);
     }
     Json::Object(root)
-}
-
-fn redact(value: Json) -> Json {
-    match value {
-        Json::String(text) => Json::String(hide_credentials(&text)),
-        Json::Array(items) => items.into_iter().map(redact).collect(),
-        Json::Object(entries) => Json::Object(
-            entries.into_iter().map(|(name, value)| (hide_credentials(&name), redact(value))).collect(),
-        ),
-        other => other,
-    }
-}
-
-/// `http://user:password@host` becomes `http://***@host`.
-pub(crate) fn hide_credentials(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
-        None => text.to_owned(),
-    }
 }
 
 /// The candidate nearest to `name`, when it is near enough to be worth a question.
