@@ -84,8 +84,18 @@ pub(super) struct ServerArgs {
     /// URL of the server [env: `IMAGE_FACTORY_SERVER`] [default: the one that serves the data folder]
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<String>,
+    /// Show the token to a server that is neither on this machine nor behind TLS
+    #[arg(long)]
+    pub(super) insecure: bool,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
+}
+
+impl ServerArgs {
+    /// The flags as the configuration takes them.
+    pub(super) fn flags(&self) -> Flags {
+        self.config.flags(&[("--insecure", "insecure", self.insecure.then(|| "true".to_owned()))])
+    }
 }
 
 /// What the operator allows.

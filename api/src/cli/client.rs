@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 use super::Failure;
 use super::args::ServerArgs;
 use super::setup::Setup;
-use crate::data::{AdminToken, DataFolder, Endpoint};
+use super::target::{Target, is_loopback};
+use crate::data::{DataFolder, Endpoint};
 
 /// Time to reach the server, and for one answer that is not a stream.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -29,16 +30,20 @@ pub(super) struct Server {
 impl Server {
     /// The server that the arguments, the environment or the data folder name.
     pub(super) fn find(args: &ServerArgs, setup: &Setup) -> Result<Self, Failure> {
-        let config = setup.resolve(&args.config.flags(&[]))?.config;
+        let config = setup.resolve(&args.flags())?.config;
         let named =
             args.server.clone().or_else(|| setup.environment.get("IMAGE_FACTORY_SERVER").map(str::to_owned));
-        let own_token = setup.environment.get("IMAGE_FACTORY_TOKEN").map(str::to_owned);
-        // A client makes no data folder: it only reads one that is there.
-        let folder = config.data_dir.is_dir().then(|| DataFolder::open(&config.data_dir)).transpose()?;
-        let base = match (named, &folder) {
-            (Some(url), _) => Some(url),
-            (None, Some(folder)) => Endpoint::load(folder)?.map(|endpoint| endpoint.url),
-            (None, None) => None,
+        let folder = DataFolder::existing(&config.data_dir)?;
+        let announced = folder.as_ref().map(Endpoint::load).transpose().map(Option::flatten);
+        let trimmed = |url: &str| url.trim_end_matches('/').to_owned();
+        let (base, announced) = match (named, announced) {
+            // A damaged file of the folder is no reason not to reach a server that was named.
+            (Some(url), announced) => {
+                let same =
+                    announced.ok().flatten().is_some_and(|endpoint| trimmed(&endpoint.url) == trimmed(&url));
+                (Some(trimmed(&url)), same)
+            }
+            (None, announced) => (announced?.map(|endpoint| trimmed(&endpoint.url)), true),
         };
         let base = base.ok_or_else(|| {
             let folder = config.data_dir.display();
@@ -51,25 +56,23 @@ impl Server {
             return Err(Failure::usage(format!("`{base}` is no URL of a server"))
                 .help("a server is named like http://127.0.0.1:8080 or https://factory.example"));
         }
-        let token = match own_token {
-            Some(token) => token,
-            None => folder
-                .map(|folder| AdminToken::load(&folder))
-                .transpose()?
-                .flatten()
-                .map(|token| token.expose().to_owned())
-                .ok_or_else(|| {
-                    Failure::usage("no token is known for the server")
-                        .help("set IMAGE_FACTORY_TOKEN, or name the server's data folder with --data-dir")
-                })?,
+        let target = Target {
+            url: &base,
+            announced,
+            folder_named: args.config.data_dir.is_some(),
+            insecure: config.insecure,
+        };
+        target.check_channel()?;
+        let token = match setup.environment.get("IMAGE_FACTORY_TOKEN") {
+            Some(token) => token.to_owned(),
+            None => target.token_of(folder.as_ref())?,
         };
         let client = http_client(&base, config.steps.ca_bundle.as_deref())?;
-        let flags = match (&args.server, &args.config.data_dir) {
-            (Some(url), _) => format!(" --server {url}"),
-            (None, Some(folder)) => format!(" --data-dir {}", folder.display()),
-            (None, None) => String::new(),
-        };
-        Ok(Self { client, base: base.trim_end_matches('/').to_owned(), token, flags })
+        let server = args.server.as_ref().map(|url| format!(" --server {url}"));
+        let folder = args.config.data_dir.as_ref().map(|folder| format!(" --data-dir {}", folder.display()));
+        let insecure = args.insecure.then(|| " --insecure".to_owned());
+        let flags = [server, folder, insecure].into_iter().flatten().collect();
+        Ok(Self { client, base, token, flags })
     }
 
     /// The flags that make another command find this server; they begin with a space.
@@ -159,14 +162,6 @@ fn http_client(url: &str, ca_bundle: Option<&std::path::Path>) -> Result<Client,
         }
     }
     builder.build().map_err(|error| Failure::new(format!("no HTTP client can be made: {}", root(&error))))
-}
-
-fn is_loopback(url: &str) -> bool {
-    let host = reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
-    host.is_some_and(|host| {
-        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    })
 }
 
 /// The status that a URL answers with, or why it does not.

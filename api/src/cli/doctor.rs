@@ -9,7 +9,6 @@ use engine_ports::{ToolCommand, ToolRunner};
 use engine_runtime::SpaceWatch;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use vocab::Clock as _;
 
 use super::Failure;
 use super::args::ConfigArgs;
@@ -129,14 +128,17 @@ async fn version(runner: &dyn ToolRunner, program: &str, folder: &Path) -> Optio
 fn data_folder(config: &Config) -> Fact {
     let path = &config.data_dir;
     let name = "data folder".to_owned();
-    if !path.exists() {
-        let text = format!("{} is not there yet; the first start makes it", path.display());
-        return Fact { name, ok: true, text };
-    }
+    let looked = match DataFolder::existing(path) {
+        Ok(Some(folder)) => FolderLock::look(&folder),
+        Ok(None) => {
+            let text = format!("{} is not there yet; the first start makes it", path.display());
+            return Fact { name, ok: true, text };
+        }
+        Err(error) => Err(error),
+    };
     let clock = engine_runtime::SystemClock::new();
-    let locked = DataFolder::open(path).and_then(|folder| FolderLock::take(&folder, "doctor", clock.now()));
-    let in_use = match locked {
-        Ok(_) => "nobody works in it".to_owned(),
+    let in_use = match looked {
+        Ok(()) => "nobody works in it".to_owned(),
         Err(error @ DataError::InUse { .. }) => error.to_string(),
         Err(error) => return Fact { name, ok: false, text: error.to_string() },
     };

@@ -23,6 +23,7 @@ mod runs;
 mod scripts;
 mod serve;
 mod setup;
+mod target;
 
 pub use entry::main;
 pub(crate) use failure::Failure;

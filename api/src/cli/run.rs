@@ -22,7 +22,7 @@ use super::{Failure, lint};
 use crate::catalogue::catalogue;
 use crate::factory::{Factory, NewStart};
 use crate::model::{EffectView, EventView, PlanStepView, RunDetail, RunSummary, StepView};
-use crate::serve::Signals;
+use crate::serve::{Hangup, Signals};
 use crate::ui::{Output, Ui};
 use crate::wire::{Purpose, Wired};
 
@@ -62,7 +62,7 @@ pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
     if let Some(repository) = &repository {
         config.steps.git_roots.push(repository.top().to_owned());
     }
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen(Hangup::End)?;
     let wired = Wired::open(config, &setup.environment, Purpose::Run).await?;
     let source = match repository {
         Some(repository) => repository.head(&*wired.tools, wired.folder.path(), setup.ui).await,

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
-use tokio_util::sync::CancellationToken;
 use warp::Filter as _;
 
 use super::Failure;
@@ -15,7 +15,7 @@ use crate::adapters::RegistryAccess;
 use crate::config::{Config, Flags};
 use crate::data::Endpoint;
 use crate::routes::routes;
-use crate::serve::{Edge, Identity, Listener, Signals, serve as serve_connections};
+use crate::serve::{Edge, Ending, Hangup, Identity, Listener, Signals, serve as serve_connections};
 use crate::trigger::resume_pending;
 use crate::wire::{Purpose, Wired};
 
@@ -60,10 +60,10 @@ impl Serve {
 pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> {
     let config = setup.resolve(&command.flags())?.config;
     setup.start_log(&config.log, false)?;
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen(Hangup::Reload)?;
     let identity = Identity::load(&config.tls)?;
     let mut wired = Wired::open(config.clone(), &setup.environment, Purpose::Serve).await?;
-    let stop = CancellationToken::new();
+    let ending = Ending::within(Duration::from_secs(config.limits.drain_seconds));
     let listener = Listener::bind(config.listen).await?;
     let (base, local) = urls(&config, listener.address, identity.is_some());
     wired.factory.serves_at(base.clone());
@@ -73,9 +73,9 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     let (ids, clock) = (Arc::clone(&wired.factory.ids), Arc::clone(&wired.factory.clock));
     let edge = Edge::new(routes(&wired.factory, registry), ids, clock);
     if let Some(identity) = &identity {
-        Arc::clone(identity).keep_fresh(stop.clone())?;
+        Arc::clone(identity).keep_fresh(ending.stop.clone())?;
     }
-    let serving = tokio::spawn(serve_connections(listener, identity, edge, stop.clone()));
+    let serving = tokio::spawn(serve_connections(listener, identity, edge, ending.clone()));
     tokio::spawn(resume_pending(Arc::clone(&wired.factory)));
     setup.ui.line(format!("Image Factory serves at {base}"));
     tracing::info!(url = base, data_dir = %wired.folder.path().display(), "serving");
@@ -83,8 +83,11 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     tracing::info!(signal, "draining; a second signal ends at once");
     let folder = wired.folder.clone();
     let ended = async {
+        // Whoever comes from now on finds another server, or is told to come again; nobody is let in and then cut.
+        wired.factory.drain();
+        ending.full.cancel();
         wired.drain().await;
-        stop.cancel();
+        ending.stop.cancel();
         // A server task that panicked has ended too.
         let _ = serving.await;
         wired.close().await;

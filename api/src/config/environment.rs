@@ -12,7 +12,7 @@ pub(super) const OTHERS: &[(&str, &str)] = &[
     ("IMAGE_FACTORY_SERVER", "URL of the server that client commands talk to, like `--server`."),
     (
         "IMAGE_FACTORY_TOKEN",
-        "Token that client commands show to the server; else `admin.token` of the data folder.",
+        "Token that client commands show to the server; else `admin.token` of the data folder, to its own server.",
     ),
     (TOOLS, "A folder with more tools, looked up before `PATH`."),
 ];

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::redact::hide_credentials;
 use super::table::settings;
 use super::value::Raw;
 use super::{ConfigError, Kind};
@@ -27,7 +28,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<(String, Raw)>>, ConfigErro
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| ConfigError::NotToml {
         path: path.to_owned(),
-        reason: error.to_string(),
+        // It shows the line, and that may be the one with the proxy's password.
+        reason: hide_credentials(&error.to_string()),
     })?;
     let mut values = Vec::new();
     flatten("", table, &mut values);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::environment::{OTHERS, PREFIX};
+use super::redact::redact;
 use super::table::settings;
 use super::value::Raw;
 use super::{Config, ConfigError, Environment, Kind, Setting, check, file};
@@ -223,17 +224,6 @@ fn nest(held: &BTreeMap<String, Held>) -> Json {
     Json::Object(root)
 }
 
-fn redact(value: Json) -> Json {
-    match value {
-        Json::String(text) => Json::String(hide_credentials(&text)),
-        Json::Array(items) => items.into_iter().map(redact).collect(),
-        Json::Object(entries) => Json::Object(
-            entries.into_iter().map(|(name, value)| (hide_credentials(&name), redact(value))).collect(),
-        ),
-        other => other,
-    }
-}
-
 /// The host and name of a database, without whoever logs in and without parameters: a password may stand in both.
 fn hide_address(value: Json) -> Json {
     let Json::String(text) = value else { return value };
@@ -242,16 +232,6 @@ fn hide_address(value: Json) -> Json {
     // The last `@`: a password with one in it is wrong, and must not be shown for that.
     let host = address.rsplit_once('@').map_or_else(|| address.to_owned(), |(_, host)| format!("***@{host}"));
     Json::String(format!("{scheme}://{host}{parameters}"))
-}
-
-/// `http://user:password@host` becomes `http://***@host`.
-pub(crate) fn hide_credentials(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
-        None => text.to_owned(),
-    }
 }
 
 /// The candidate nearest to `name`, when it is near enough to be worth a question.

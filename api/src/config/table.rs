@@ -124,7 +124,12 @@ const ROWS: &[Setting] = &[
         Some("127.0.0.1:8080"),
         "Address that API and registry are served on. Port 0 takes a free one.",
     ),
-    row("insecure", Kind::Flag, Some("false"), "Allow an address that is not loopback without TLS."),
+    row(
+        "insecure",
+        Kind::Flag,
+        Some("false"),
+        "Allow an address that is not loopback without TLS: to serve on, and to show a token to.",
+    ),
     row(
         "external_url",
         Kind::Url,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use vocab::Value;
 
 use super::Kind;
+use super::redact::hide_credentials;
 
 /// A value as a layer gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,13 +53,13 @@ impl Raw {
         }
     }
 
-    /// What was given, for messages.
+    /// What was given, for messages: without credentials, which end up in logs.
     pub(super) fn shown(&self) -> String {
         let text = match self {
             Self::Text(text) => format!("`{text}`"),
             Self::Toml(value) => format!("`{value}`"),
         };
-        text.chars().take(120).collect()
+        hide_credentials(&text).chars().take(120).collect()
     }
 }
 

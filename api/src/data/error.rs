@@ -25,6 +25,14 @@ pub enum DataError {
         /// Who works in it, where that could be read.
         holder: Option<Holder>,
     },
+    /// The folder holds files of something else.
+    #[error("{} is no data folder: it holds `{found}`, and no file of a factory", path.display())]
+    Foreign {
+        /// The folder.
+        path: PathBuf,
+        /// One of the entries that are not ours.
+        found: String,
+    },
     /// A file that holds a secret does not hold one.
     #[error("{} does not hold what it should: {reason}", path.display())]
     Damaged {
@@ -71,6 +79,10 @@ impl DataError {
                 "choose another folder with --data-dir, or make this one writable for who runs the command"
                     .to_owned(),
             ),
+            Self::Foreign { path, .. } => Some(format!(
+                "name an empty folder, or one that is not there yet, with --data-dir, as {}",
+                path.join("image-factory").display()
+            )),
             _ => None,
         }
     }

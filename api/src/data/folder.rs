@@ -12,11 +12,25 @@ use super::error::io;
 pub struct DataFolder(PathBuf);
 
 impl DataFolder {
-    /// The folder at `path`, closed to other users; made where it is missing.
+    /// The folder at `path` as it is, if there is one: for whoever reads in it. Nothing in it is made or changed.
     ///
     /// # Errors
-    /// When a folder cannot be made, or is open to others and cannot be closed, as one of another user.
+    /// When it cannot be looked at.
+    pub fn existing(path: &Path) -> Result<Option<Self>, DataError> {
+        match std::fs::canonicalize(path) {
+            Ok(path) => Ok(path.is_dir().then_some(Self(path))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io("open", path)(error)),
+        }
+    }
+
+    /// The folder at `path` to work in, closed to other users; made where it is missing.
+    ///
+    /// # Errors
+    /// When it holds files of something else, when a folder cannot be made, or when one is open to others and cannot
+    /// be closed, as one of another user.
     pub fn open(path: &Path) -> Result<Self, DataError> {
+        refuse_foreign(path)?;
         make(path)?;
         // Paths end up in rows and in configurations of tools that run elsewhere: make them whole once.
         let folder = Self(std::fs::canonicalize(path).map_err(io("open", path))?);
@@ -105,6 +119,32 @@ impl DataFolder {
     }
 }
 
+/// What only a data folder holds.
+const MARKS: [&str; 6] =
+    ["engine.db", "registry.db", "lock", "admin.token", "secret.key", "image-factory.toml"];
+/// What may be there before the first start: what an operator puts there, and what a file system does.
+const PREPARED: [&str; 2] = ["secrets", "lost+found"];
+
+/// Refuses a folder of something else: taking from others what they may do in it could stop what it belongs to.
+fn refuse_foreign(path: &Path) -> Result<(), DataError> {
+    if MARKS.iter().any(|mark| path.join(mark).symlink_metadata().is_ok()) {
+        return Ok(());
+    }
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io("read", path)(error)),
+    };
+    for entry in entries {
+        let name = entry.map_err(io("read", path))?.file_name();
+        if !PREPARED.iter().any(|prepared| name == *prepared) {
+            let found = name.to_string_lossy().into_owned();
+            return Err(DataError::Foreign { path: path.to_owned(), found });
+        }
+    }
+    Ok(())
+}
+
 fn make(path: &Path) -> Result<(), DataError> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -147,10 +187,37 @@ mod tests {
             std::fs::create_dir(&folder).unwrap();
             std::fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
         }
+        std::fs::write(path.join("engine.db"), "").unwrap();
         let folder = DataFolder::open(&path).unwrap();
         for folder in [folder.path(), &folder.logs(), &folder.secrets(), &folder.work(), &folder.shims()] {
             assert_eq!(mode(folder), 0o700, "{}", folder.display());
         }
+    }
+
+    #[test]
+    fn whoever_only_reads_leaves_a_folder_as_it_is() {
+        let outer = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(outer.path(), Permissions::from_mode(0o755)).unwrap();
+        assert!(DataFolder::existing(outer.path()).unwrap().is_some());
+        assert_eq!(mode(outer.path()), 0o755);
+        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 0);
+        assert_eq!(DataFolder::existing(&outer.path().join("none")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_refused_and_left_as_it_is() {
+        let outer = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(outer.path(), Permissions::from_mode(0o755)).unwrap();
+        std::fs::create_dir(outer.path().join("secrets")).unwrap();
+        std::fs::write(outer.path().join("index.html"), "").unwrap();
+        let error = DataFolder::open(outer.path()).unwrap_err();
+        assert!(error.to_string().contains("`index.html`"), "{error}");
+        assert!(error.help().is_some_and(|help| help.contains("--data-dir")));
+        assert_eq!(mode(outer.path()), 0o755);
+        assert!(!outer.path().join("work").exists());
+        std::fs::remove_file(outer.path().join("index.html")).unwrap();
+        std::fs::create_dir(outer.path().join("lost+found")).unwrap();
+        assert!(DataFolder::open(outer.path()).is_ok(), "what an operator prepares is no reason");
     }
 
     #[test]

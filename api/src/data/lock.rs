@@ -72,6 +72,27 @@ impl FolderLock {
         Ok(lock)
     }
 
+    /// Says who has the lock, if somebody does, and changes nothing.
+    ///
+    /// # Errors
+    /// [`DataError::InUse`] when a process has it; [`DataError::Io`] when the file cannot be read.
+    pub fn look(folder: &DataFolder) -> Result<(), DataError> {
+        let path = folder.lock();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(io("open", &path)(error)),
+        };
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(_) => Ok(()),
+            Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+                let holder = read(&mut file);
+                Err(DataError::InUse { path: folder.path().to_owned(), holder })
+            }
+            Err((_, errno)) => Err(io("lock", &path)(errno.into())),
+        }
+    }
+
     /// Adds where this process can be reached.
     ///
     /// # Errors
@@ -110,7 +131,11 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("`image-factory serve`") && text.contains("http://127.0.0.1:1"), "{text}");
         assert!(error.help().is_some_and(|help| help.contains("runs list")));
+        assert_eq!(FolderLock::look(&folder).unwrap_err().to_string(), text);
         drop(lock);
+        let left = std::fs::read(folder.lock()).unwrap();
+        assert!(FolderLock::look(&folder).is_ok());
+        assert_eq!(std::fs::read(folder.lock()).unwrap(), left, "looking leaves no trace");
         assert!(FolderLock::take(&folder, "run", Timestamp::default()).is_ok());
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn routes(factory: &Arc<Factory>, registry: Part) -> Routes {
         .unify()
         .or(workflows::routes(factory))
         .unify();
-    complete(all)
+    complete(filters::changes(factory).and(all))
 }
 
 /// The factory, for a handler.

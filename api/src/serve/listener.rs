@@ -26,7 +26,7 @@ const ASK_AFTER: Duration = Duration::from_secs(30);
 /// Requests at once on one connection of HTTP/2, and the size of the head of each.
 const MOST_STREAMS: u32 = 256;
 const HEAD_BYTES: u32 = 64 * 1024;
-/// Time for answers under way once the server ends.
+/// Time for answers under way once the server ends, however long it took until then.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// How long the other side may take nothing of what it is sent. Then the system gives the connection up, with all
 /// that waits behind it: a client that stands still would otherwise hold its place for ever.
@@ -51,18 +51,30 @@ impl Listener {
     }
 }
 
-/// Serves until `stop`, then lets answers under way finish for a short time.
-pub(crate) async fn serve(
-    listener: Listener,
-    identity: Option<Arc<Identity>>,
-    edge: Edge,
-    stop: CancellationToken,
-) {
+/// When a server takes nobody new, and when it ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ending {
+    /// From here on no connection is accepted; those that are there go on.
+    pub(crate) full: CancellationToken,
+    /// From here on a connection ends with the answer that is under way.
+    pub(crate) stop: CancellationToken,
+    /// The time that answers have, counted from `full`.
+    pub(crate) patience: Duration,
+}
+
+impl Ending {
+    pub(crate) fn within(patience: Duration) -> Self {
+        Self { full: CancellationToken::new(), stop: CancellationToken::new(), patience }
+    }
+}
+
+/// Serves until it is told to end, and lets answers under way finish.
+pub(crate) async fn serve(listener: Listener, identity: Option<Arc<Identity>>, edge: Edge, ending: Ending) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => break,
+            () = ending.full.cancelled() => break,
             accepted = accept(&listener, &slots) => accepted,
         };
         match accepted {
@@ -77,7 +89,10 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    if tokio::time::timeout(LAST_ANSWERS, graceful.shutdown()).await.is_err() {
+    let full = tokio::time::Instant::now();
+    ending.stop.cancelled().await;
+    let left = ending.patience.saturating_sub(full.elapsed()).max(LAST_ANSWERS);
+    if tokio::time::timeout(left, graceful.shutdown()).await.is_err() {
         tracing::warn!("some connections did not end in time and were cut");
     }
 }
@@ -167,7 +182,7 @@ mod tests {
             let edge = Edge::new(complete(route), Arc::new(SystemIds::new()), Arc::new(SystemClock::new()));
             let bound = Listener::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
             let address = bound.address;
-            tokio::spawn(serve(Listener { stall, ..bound }, None, edge, CancellationToken::new()));
+            tokio::spawn(serve(Listener { stall, ..bound }, None, edge, Ending::within(STALL)));
             Self { address, answers }
         }
 

@@ -9,6 +9,6 @@ mod tls;
 
 pub(crate) use edge::{Edge, Routes, complete};
 pub(crate) use error::ServeError;
-pub(crate) use listener::{Listener, serve};
-pub(crate) use signals::Signals;
+pub(crate) use listener::{Ending, Listener, serve};
+pub(crate) use signals::{Hangup, Signals};
 pub(crate) use tls::Identity;

@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends where it stands")]
 
 mod cli;
+mod clients;
 mod databases;
 mod deciding;
+mod draining;
 mod failures;
 mod following;
 mod foreign;
+mod hangup;
 mod harness;
 mod metrics;
 mod patience;

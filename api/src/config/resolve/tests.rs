@@ -87,6 +87,32 @@ fn usual_proxy_variables_count_below_our_own() {
 }
 
 #[test]
+fn no_list_and_no_message_shows_a_credential() {
+    let folder = folder_with("");
+    let lists = [
+        ("steps.mirrors.go", "https://u:w0rd@a,https://v:w0rd@b|direct"),
+        ("steps.no_proxy", "a.example,u:w0rd@b.example"),
+        ("steps.mirrors.registries", "docker.io=u:w0rd@mirror.example:5000"),
+    ];
+    let resolved = resolve(&Environment::default(), &at(&folder, &lists)).unwrap();
+    let shown = serde_json::to_string(&resolved.show(true)).unwrap();
+    assert!(!shown.contains("w0rd") && shown.contains("***@mirror.example:5000"), "{shown}");
+    let long = format!("ftp://u:{}w0rd@h", "x".repeat(200));
+    for (key, value) in [
+        ("steps.https_proxy", "ftp://u:w0rd@proxy"),
+        ("steps.https_proxy", "u:w0rd@proxy:3128"),
+        ("steps.https_proxy", &long),
+        ("steps.git_local_hosts", "a.example,u:w0rd@b.example"),
+    ] {
+        let error = resolve(&Environment::default(), &at(&folder, &[(key, value)])).unwrap_err().to_string();
+        assert!(error.contains("***@") && !error.contains("w0rd") && !error.contains("xxx"), "{error}");
+    }
+    let folder = folder_with("[steps]\nhttps_proxy = http://u:w0rd@proxy:3128\n");
+    let error = resolve(&Environment::default(), &at(&folder, &[])).unwrap_err().to_string();
+    assert!(error.contains("***@proxy") && !error.contains("w0rd"), "{error}");
+}
+
+#[test]
 fn a_table_of_mirrors_keeps_its_dotted_names() {
     let folder = folder_with("[steps.mirrors.registries]\n\"docker.io\" = \"mirror.example:5000\"\n");
     let resolved = resolve(&Environment::default(), &at(&folder, &[])).unwrap();
