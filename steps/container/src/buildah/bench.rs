@@ -45,7 +45,7 @@ impl<'a> Bench<'a> {
             ctx,
             tools: Tools::of(ctx, manifest),
             storage,
-            lent: Lent::prepare(&ctx.services.settings, &ctx.work).await?,
+            lent: Lent::prepare(ctx).await?,
             root: is_root(),
             calls: AtomicU32::new(0),
         })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use engine_ports::{ActionError, StepSettings};
+use engine_ports::{ActionError, StepContext, StepLog, StepSettings};
 use steps_kit::environment;
 
 /// Where the authorities lie inside a container. `/dev` is never part of an image, so nothing of it stays.
@@ -22,9 +22,14 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// What `settings` lend. Writes the authorities (the system's and the operator's) to `work`.
-    pub(crate) async fn prepare(settings: &StepSettings, work: &Path) -> Result<Self, ActionError> {
-        let on_worker = environment(settings, work).await?;
+    /// What the settings lend to an attempt. Writes the authorities (the system's and the operator's) to its work
+    /// folder, and masks what is secret of it in its log.
+    pub(crate) async fn prepare(ctx: &StepContext) -> Result<Self, ActionError> {
+        Self::of(&ctx.services.settings, &ctx.work, &*ctx.log).await
+    }
+
+    async fn of(settings: &StepSettings, work: &Path, log: &dyn StepLog) -> Result<Self, ActionError> {
+        let on_worker = environment(settings, work, log).await?;
         let authorities = on_worker.get("SSL_CERT_FILE").cloned();
         let inside = |value: &OsString| {
             let is_file = authorities.as_ref() == Some(value);
@@ -42,12 +47,15 @@ impl Lent {
 
 #[cfg(test)]
 mod tests {
+    use steps_kit::harness::CollectingLog;
+
     use super::*;
 
     #[tokio::test]
     async fn nothing_configured_lends_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let lent = Lent::prepare(&StepSettings::default(), folder.path()).await.unwrap();
+        let lent =
+            Lent::of(&StepSettings::default(), folder.path(), &CollectingLog::default()).await.unwrap();
         assert_eq!(lent, Lent::default());
     }
 
@@ -61,7 +69,7 @@ mod tests {
             http_proxy: Some("http://p:1".into()),
             ..StepSettings::default()
         };
-        let lent = Lent::prepare(&settings, folder.path()).await.unwrap();
+        let lent = Lent::of(&settings, folder.path(), &CollectingLog::default()).await.unwrap();
         assert_eq!(lent.in_container["SSL_CERT_FILE"], CA_IN_CONTAINER);
         assert_eq!(lent.in_container["http_proxy"], "http://p:1");
         assert!(std::fs::read_to_string(lent.authorities.unwrap()).unwrap().ends_with("authority"));

@@ -11,7 +11,7 @@ mod runtime;
 mod storage;
 
 pub(crate) use cgroup::{Bounds, Cgroup};
-pub(crate) use conf::{containers_conf, registries_conf, runtime};
+pub(crate) use conf::{containers_conf, registries_conf, runtime, write_private};
 pub(crate) use failure::{Doing, explain};
 pub(crate) use ids::{FIRST_ID, IDS, foreign_owner};
 pub(crate) use lent::{CA_IN_CONTAINER, Lent};

@@ -45,7 +45,7 @@ pub(super) async fn execute(
     let (program, arguments) =
         script.shell.split_first().ok_or_else(|| ActionError::permanent("no shell"))?;
     let mut command = ToolCommand::new(program.clone(), &ctx.work).args(arguments).arg(&text);
-    command.env.extend(environment(&ctx.services.settings, &own).await?);
+    command.env.extend(environment(&ctx.services.settings, &own, &*ctx.log).await?);
     command.env.extend(script.env.iter().map(|(name, value)| (name.clone(), value.into())));
     for (name, secret) in &script.secrets {
         let secret = ctx.services.secrets.get(&ctx.tenant, secret.name()).await.map_err(fail)?;
