@@ -149,6 +149,12 @@ const ROWS: &[Setting] = &[
         .also(&["no_proxy", "NO_PROXY"]),
     row("steps.ca_bundle", Kind::Path, None, "PEM file with authorities to trust besides the system's."),
     row(
+        "steps.egress_public_only",
+        Kind::Flag,
+        Some("false"),
+        "Whether containers with `network: egress` reach public addresses only, not private ranges ([what they reach](../how-to/egress.md)).",
+    ),
+    row(
         "steps.mirrors.apt",
         Kind::Url,
         None,

@@ -91,6 +91,7 @@ pub(super) fn manifest() -> ActionManifest {
         .tool("runc", "runc")
         .tool("unshare", "util-linux")
         .tool("slirp4netns", "slirp4netns")
+        .tool("ip", "iproute2")
         .tool("skopeo", "skopeo")
         .example(EXAMPLE)
 }

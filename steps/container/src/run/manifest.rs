@@ -60,5 +60,6 @@ pub(super) fn manifest() -> ActionManifest {
         .tool("runc", "runc")
         .tool("unshare", "util-linux")
         .tool("slirp4netns", "slirp4netns")
+        .tool("ip", "iproute2")
         .example(EXAMPLE)
 }

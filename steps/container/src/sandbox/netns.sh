@@ -1,16 +1,31 @@
 # Runs a program in a network and mount namespace of its own, from which the outside is reached through
-# slirp4netns, but never this machine's loopback. Arguments: an empty folder, the program, its arguments.
+# slirp4netns, but never this machine's loopback. Arguments: an empty folder, the networks to cut off, the program, its
+# arguments.
 dir=$1
-shift
+cut=$2
+shift 2
 mkfifo "$dir/up" "$dir/ready" "$dir/go" || exit 125
 
 # shellcheck disable=SC2016
 unshare --mount --net --propagation private sh -c '
 	dir=$0
+	cut=$1
+	shift
 	echo up > "$dir/up"
-	read -r go < "$dir/go" && [ "$go" = go ] && exec "$@"
-	exit 125
-' "$dir" "$@" &
+	read -r go < "$dir/go" && [ "$go" = go ] || exit 125
+	for net in $cut; do
+		family=-4
+		case $net in *:*)
+			[ -e /proc/net/if_inet6 ] || continue
+			family=-6 ;;
+		esac
+		if ! ip "$family" route replace unreachable "$net"; then
+			echo "the way to $net cannot be closed (ip is of the package iproute2)" >&2
+			exit 125
+		fi
+	done
+	exec "$@"
+' "$dir" "$cut" "$@" &
 inner=$!
 
 # Only once the namespace is there: otherwise slirp4netns would configure the one of the host.
