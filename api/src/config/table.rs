@@ -158,7 +158,7 @@ const ROWS: &[Setting] = &[
         "steps.mirrors.apt",
         Kind::Url,
         None,
-        "Debian mirror. Default: the first `deb` source of the worker.",
+        "Debian mirror, for `rootfs/debian` ([not for builds](../how-to/egress.md)). Default: the first `deb` source of the worker.",
     ),
     row("steps.mirrors.pypi", Kind::Url, None, "Index for pip."),
     row("steps.mirrors.npm", Kind::Url, None, "Registry for npm."),

@@ -52,6 +52,20 @@ pub async fn environment(
     Ok(env)
 }
 
+/// The variables that let Git fetch from the mirrors of the operator, for programs that no configuration of Git's is
+/// written for.
+pub fn git_mirrors(settings: &StepSettings) -> BTreeMap<String, String> {
+    let mirrors = &settings.mirrors.git;
+    let pairs = mirrors.iter().enumerate().flat_map(|(index, (written, used))| {
+        [
+            (format!("GIT_CONFIG_KEY_{index}"), format!("url.{used}.insteadOf")),
+            (format!("GIT_CONFIG_VALUE_{index}"), written.clone()),
+        ]
+    });
+    let count = (!mirrors.is_empty()).then(|| ("GIT_CONFIG_COUNT".to_owned(), mirrors.len().to_string()));
+    pairs.chain(count).collect()
+}
+
 fn mask_users(settings: &StepSettings, log: &dyn StepLog) {
     let mirrors = &settings.mirrors;
     let plain =
