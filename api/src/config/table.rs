@@ -165,10 +165,16 @@ const ROWS: &[Setting] = &[
         .also(&["no_proxy", "NO_PROXY"]),
     row("steps.ca_bundle", Kind::Path, None, "PEM file with authorities to trust besides the system's."),
     row(
+        "steps.egress_public_only",
+        Kind::Flag,
+        Some("false"),
+        "Whether containers with `network: egress` reach public addresses only, not private ranges ([what they reach](../how-to/egress.md)).",
+    ),
+    row(
         "steps.mirrors.apt",
         Kind::Url,
         None,
-        "Debian mirror. Default: the first `deb` source of the worker.",
+        "Debian mirror, for `rootfs/debian` ([not for builds](../how-to/egress.md)). Default: the first `deb` source of the worker.",
     ),
     row("steps.mirrors.pypi", Kind::Url, None, "Index for pip."),
     row("steps.mirrors.npm", Kind::Url, None, "Registry for npm."),

@@ -35,6 +35,8 @@ pub struct StepSettings {
     pub no_proxy: Option<String>,
     /// A PEM file with the authorities to trust besides the system's.
     pub ca_bundle: Option<PathBuf>,
+    /// Whether build containers with `network: egress` reach public addresses only, and not private ranges.
+    pub egress_public_only: bool,
     /// Mirrors.
     pub mirrors: MirrorMap,
     /// Folders below which `file://` repositories may lie.

@@ -25,7 +25,7 @@ mod trees;
 #[cfg(feature = "harness")]
 pub mod harness;
 
-pub use environment::environment;
+pub use environment::{environment, git_mirrors};
 pub use failure::{Failure, fail, io_failed};
 pub use inputs::{inputs, outputs};
 pub use manifest::Manifest;

@@ -13,7 +13,7 @@ use super::args;
 use crate::arch::Arch;
 use crate::oci::{rfc3339, write_layout};
 use crate::sandbox::{
-    Doing, Lent, Network, Storage, containers_conf, explain, is_root, registries_conf, wrap,
+    Doing, Lent, Network, Storage, containers_conf, cut_off, explain, is_root, registries_conf, wrap,
 };
 
 /// Bytes that buildah prints when it is asked for an id.
@@ -45,7 +45,7 @@ impl<'a> Bench<'a> {
             ctx,
             tools: Tools::of(ctx, manifest),
             storage,
-            lent: Lent::prepare(&ctx.services.settings, &ctx.work).await?,
+            lent: Lent::prepare(ctx).await?,
             root: is_root(),
             calls: AtomicU32::new(0),
         })
@@ -133,7 +133,10 @@ impl<'a> Bench<'a> {
         }
         let folder = self.place(&format!("call-{}", self.calls.fetch_add(1, Ordering::Relaxed)));
         tokio::fs::create_dir(&folder).await.map_err(io_failed("create", &folder))?;
-        let exit = self.tools.run_any(wrap(command, network, &folder, self.root)).await?;
+        let exit = self
+            .tools
+            .run_any(wrap(command, network, &folder, &cut_off(&self.ctx.services.settings), self.root))
+            .await?;
         if !exit.success() {
             return Err(explain("buildah", doing, &exit));
         }

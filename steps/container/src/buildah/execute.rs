@@ -18,6 +18,7 @@ use super::inputs::{Lend, Taken, Wanted};
 use super::reference::ImageName;
 use crate::sandbox::{
     Cgroup, Doing, Lent, Network, explain, foreign_owner, registries_conf, runtime, runtime_script,
+    write_private,
 };
 
 /// The largest Containerfile that is read, in bytes.
@@ -112,7 +113,7 @@ impl Buildah {
         let registries = ctx.work.join("registries.conf");
         let text = registries_conf(&ctx.services.settings.mirrors.registries);
         tokio::fs::write(&registries, text).await.map_err(io_failed("write", &registries))?;
-        let lent = Lent::prepare(&ctx.services.settings, &ctx.work).await?;
+        let lent = Lent::prepare(ctx).await?;
         let mut command = ToolCommand::new("skopeo", &ctx.work)
             .args(["inspect", "--raw"])
             .arg(format!("docker://{image}"))
@@ -213,16 +214,8 @@ async fn write_runtime(
     let layers = bench.storage.layers();
     let script =
         runtime_script(&runtime, &variables, Some(&layers).filter(|_| bench.root).map(PathBuf::as_path));
-    let path = file.clone();
-    blocking(move || {
-        use std::os::unix::fs::PermissionsExt as _;
-        let write = || {
-            std::fs::write(&path, script)?;
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
-        };
-        write().map_err(io_failed("write", &path))
-    })
-    .await?;
+    // What is lent may hold a password.
+    write_private(file.clone(), script, 0o700).await?;
     Ok(file)
 }
 

@@ -47,7 +47,7 @@ impl Action for Debian {
     async fn fingerprint(&self, ctx: &StepContext, given: &Inputs) -> Result<Fingerprint, ActionError> {
         let wanted = Wanted::try_from(inputs::<Taken>(given.clone())?)?;
         let archives = archives_for(ctx, &wanted).await?;
-        let lent = Lent::prepare(&ctx.services.settings, &ctx.work).await?;
+        let lent = Lent::prepare(ctx).await?;
         let mut command = ToolCommand::new(APT_HELPER, &ctx.work).args([
             "-o",
             "Acquire::Retries=2",
@@ -83,7 +83,7 @@ impl Action for Debian {
         let archives = archives_for(ctx, &wanted).await?;
         let said = format!("mmdebstrap reads {}", archives[0].url);
         ctx.log.line(LogStream::Factory, &said);
-        let lent = Lent::prepare(&ctx.services.settings, &ctx.work).await?;
+        let lent = Lent::prepare(ctx).await?;
         let releases = ctx.work.join("releases");
         tokio::fs::create_dir(&releases).await.map_err(io_failed("create", &releases))?;
         let target = ctx.work.join("rootfs.tar");

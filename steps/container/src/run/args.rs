@@ -21,7 +21,10 @@ pub(crate) struct Container<'a> {
     pub(crate) image: &'a str,
     /// The whole command, in place of the image's own entrypoint and command.
     pub(crate) argv: Option<&'a [String]>,
+    /// Variables that no file can hold; everybody on the worker can read them.
     pub(crate) env: &'a BTreeMap<String, String>,
+    /// On the worker: the file with all others.
+    pub(crate) env_file: &'a Path,
     pub(crate) mounts: &'a [Mount],
     pub(crate) network: Network,
     pub(crate) read_only: bool,
@@ -98,6 +101,10 @@ pub(crate) fn run(container: &Container<'_>) -> Vec<OsString> {
     if let Some(workdir) = container.workdir {
         flag(format!("--workdir={workdir}"));
     }
+    let mut file = OsString::from("--env-file=");
+    file.push(container.env_file);
+    args.push(file);
+    let mut flag = |text: String| args.push(text.into());
     for (name, value) in container.env {
         flag(format!("--env={name}={value}"));
     }
@@ -125,7 +132,8 @@ mod tests {
         let container = Container {
             image: "abc",
             argv,
-            env: &BTreeMap::from([("A".into(), "b c".into())]),
+            env: &BTreeMap::from([("A".into(), "b\nc".into())]),
+            env_file: Path::new("/w/variables"),
             mounts: &[mount],
             network,
             read_only: true,
@@ -148,7 +156,8 @@ mod tests {
             "--security-opt=no-new-privileges",
             "--network=none",
             "--volume=/w/in:/in:ro",
-            "--env=A=b c",
+            "--env-file=/w/variables",
+            "--env=A=b\nc",
             "--memory-swap=1024",
         ] {
             assert!(args.contains(&word.to_owned()), "{word}");

@@ -1,5 +1,6 @@
 //! Doing `container/run@v1`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use super::exchange::Exchange;
 use super::inputs::{Start, Taken, Wanted};
 use super::owners;
 use super::podman::Podman;
-use crate::sandbox::{Cgroup, Doing, Lent, Network, explain};
+use crate::sandbox::{Cgroup, Doing, Lent, Network, explain, write_private};
 
 /// The exit code that asks for another try, as `sysexits.h` has it.
 const TEMPORARY_FAILURE: i32 = 75;
@@ -74,7 +75,7 @@ impl Run {
         cgroup: &Cgroup,
     ) -> Result<Outputs, ActionError> {
         let lent = match wanted.network {
-            Network::Egress => Lent::prepare(&ctx.services.settings, &ctx.work).await?,
+            Network::Egress => Lent::prepare(ctx).await?,
             Network::None | Network::Host => Lent::default(),
         };
         let (exchange, mounts, collected) = prepare(ctx, wanted, &lent, podman.root).await?;
@@ -88,11 +89,13 @@ impl Run {
         let mut env = lent.in_container;
         env.extend(wanted.env.clone());
         env.insert("FACTORY_OUTPUTS".to_owned(), Exchange::outputs_in_container());
+        let (env, env_file) = variables(ctx, env).await?;
         let parent = cgroup.parent(podman.root);
         let container = Container {
             image: &image,
             argv: argv.as_deref(),
             env: &env,
+            env_file: &env_file,
             mounts: &mounts,
             network: wanted.network,
             read_only: wanted.read_only,
@@ -112,6 +115,21 @@ impl Run {
         let tree = collect(ctx, collected, podman.root, wanted.timestamp).await?;
         Ok(outputs([("outputs", Value::Map(said)), ("tree", tree)]))
     }
+}
+
+/// Writes variables to a file that nobody else can read, since what is lent may hold a password and everybody can read
+/// command lines. Gives back those of several lines, which podman takes on its command line alone.
+async fn variables(
+    ctx: &StepContext,
+    env: BTreeMap<String, String>,
+) -> Result<(BTreeMap<String, String>, PathBuf), ActionError> {
+    let file = ctx.work.join("variables");
+    let (long, short): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        env.into_iter().partition(|(_, value)| value.contains(['\n', '\r']));
+    let text: String =
+        short.into_iter().flat_map(|(name, value)| [name, "=".to_owned(), value, "\n".to_owned()]).collect();
+    write_private(file.clone(), text, 0o600).await?;
+    Ok((long, file))
 }
 
 /// What the container sees, and the folder for the output `tree`, which stays empty where nothing is collected.

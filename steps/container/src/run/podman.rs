@@ -7,7 +7,7 @@ use steps_kit::{Tools, io_failed};
 use vocab::ActionManifest;
 
 use super::args::{self, Container};
-use crate::sandbox::{Doing, Network, Storage, containers_conf, explain, is_root, runtime, wrap};
+use crate::sandbox::{Doing, Network, Storage, containers_conf, cut_off, explain, is_root, runtime, wrap};
 
 /// Bytes that podman prints when it is asked for an id.
 const ID_BYTES: usize = 4096;
@@ -70,7 +70,7 @@ impl<'a> Podman<'a> {
     async fn wrapped(&self, command: ToolCommand, network: Network) -> Result<ToolCommand, ActionError> {
         let folder = self.ctx.work.join("network");
         tokio::fs::create_dir_all(&folder).await.map_err(io_failed("create", &folder))?;
-        Ok(wrap(command, network, &folder, self.root))
+        Ok(wrap(command, network, &folder, &cut_off(&self.ctx.services.settings), self.root))
     }
 
     /// Removes the storage.

@@ -137,9 +137,9 @@ async fn egress_reaches_a_name_server_but_not_the_worker_with_podman() {
         return;
     }
     let mut harness = Harness::new();
-    harness.settings.http_proxy = Some("http://operators-proxy:3128".to_owned());
+    harness.settings.http_proxy = Some("http://us:er%21word@operators-proxy:3128".to_owned());
     let script = "echo \"servers=$(cat /etc/resolv.conf)\" >> $FACTORY_OUTPUTS
-        echo \"proxy=$http_proxy\" >> $FACTORY_OUTPUTS
+        echo \"proxy=$http_proxy\" >> $FACTORY_OUTPUTS; echo \"uses $http_proxy\"
         echo \"net<<E\" >> $FACTORY_OUTPUTS; cat /proc/net/dev >> $FACTORY_OUTPUTS; echo E >> $FACTORY_OUTPUTS
         echo \"routes<<E\" >> $FACTORY_OUTPUTS; cat /proc/net/route >> $FACTORY_OUTPUTS; echo E >> $FACTORY_OUTPUTS";
     let outputs = run(&harness, &[("script", script.into()), ("network", "egress".into())]).await;
@@ -152,7 +152,8 @@ async fn egress_reaches_a_name_server_but_not_the_worker_with_podman() {
         assert!(u16::from_str_radix(flags, 16).unwrap() & 0x200 != 0, "{routes}");
     }
     assert_eq!(said(&outputs, "servers"), "nameserver 10.0.2.3");
-    assert_eq!(said(&outputs, "proxy"), "http://operators-proxy:3128");
+    assert_eq!(said(&outputs, "proxy"), "http://us:er%21word@operators-proxy:3128");
+    assert!(harness.log.text().contains("uses http://***@"), "{}", harness.log.text());
     let net = said(&outputs, "net");
     assert!(net.contains("tap0:") && !net.contains("eth0:"), "{net}");
 }

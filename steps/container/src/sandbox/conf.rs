@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use engine_ports::{ActionError, StepContext};
+use steps_kit::{blocking, io_failed};
 
 /// `containers.conf`: works without systemd, without the right to raise limits, and with either runtime.
 pub(crate) fn containers_conf(runtime: &str) -> String {
@@ -39,6 +40,18 @@ pub(crate) fn runtime(ctx: &StepContext) -> Result<PathBuf, ActionError> {
         ActionError::permanent("neither runc nor crun is on this worker, and a container needs one")
             .help("apt-get install runc")
     })
+}
+
+/// Writes `text` to `file`, which does not exist, for this process's user alone.
+pub(crate) async fn write_private(file: PathBuf, text: String, mode: u32) -> Result<(), ActionError> {
+    blocking(move || {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.write(true).create_new(true).mode(mode).open(&file);
+        opened.and_then(|mut opened| opened.write_all(text.as_bytes())).map_err(io_failed("write", &file))
+    })
+    .await
 }
 
 /// A text as TOML and JSON both read it.

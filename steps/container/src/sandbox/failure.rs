@@ -29,7 +29,7 @@ pub(crate) fn explain(program: &str, doing: Doing, exit: &ToolExit) -> ActionErr
     }
     if has(WORKER) {
         return ActionError::permanent(format!("{program} cannot run containers on this worker: {}", line(WORKER)))
-            .help("install runc, run the worker as root or with /etc/subuid, on a file system that overlay supports");
+            .help("install runc, slirp4netns and iproute2, run the worker as root or with /etc/subuid, on a file system that overlay supports");
     }
     if doing == Doing::Fetching {
         return fetching(&line(&["Error", "error"]), &has);
@@ -70,6 +70,7 @@ const WORKER: &[&str] = &[
     "unshare failed",
     "slirp4netns did not start",
     "the program ip is missing",
+    "cannot be closed (ip",
 ];
 
 /// `while running runtime: exit status 3` and its kin.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use engine_ports::{ActionError, StepSettings};
-use steps_kit::environment;
+use engine_ports::{ActionError, StepContext, StepLog, StepSettings};
+use steps_kit::{environment, git_mirrors};
 
 /// Where the authorities lie inside a container. `/dev` is never part of an image, so nothing of it stays.
 pub(crate) const CA_IN_CONTAINER: &str = "/dev/image-factory/ca.pem";
@@ -22,15 +22,22 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// What `settings` lend. Writes the authorities (the system's and the operator's) to `work`.
-    pub(crate) async fn prepare(settings: &StepSettings, work: &Path) -> Result<Self, ActionError> {
-        let on_worker = environment(settings, work).await?;
+    /// What the settings lend to an attempt. Writes the authorities (the system's and the operator's) to its work
+    /// folder, and masks what is secret of it in its log.
+    pub(crate) async fn prepare(ctx: &StepContext) -> Result<Self, ActionError> {
+        Self::of(&ctx.services.settings, &ctx.work, &*ctx.log).await
+    }
+
+    async fn of(settings: &StepSettings, work: &Path, log: &dyn StepLog) -> Result<Self, ActionError> {
+        let on_worker = environment(settings, work, log).await?;
         let authorities = on_worker.get("SSL_CERT_FILE").cloned();
         let inside = |value: &OsString| {
             let is_file = authorities.as_ref() == Some(value);
             if is_file { CA_IN_CONTAINER.to_owned() } else { value.to_string_lossy().into_owned() }
         };
-        let in_container = on_worker.iter().map(|(name, value)| (name.clone(), inside(value))).collect();
+        let mut in_container: BTreeMap<_, _> =
+            on_worker.iter().map(|(name, value)| (name.clone(), inside(value))).collect();
+        in_container.extend(git_mirrors(settings));
         Ok(Self { on_worker, in_container, authorities: authorities.map(PathBuf::from) })
     }
 
@@ -42,12 +49,15 @@ impl Lent {
 
 #[cfg(test)]
 mod tests {
+    use steps_kit::harness::CollectingLog;
+
     use super::*;
 
     #[tokio::test]
     async fn nothing_configured_lends_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let lent = Lent::prepare(&StepSettings::default(), folder.path()).await.unwrap();
+        let lent =
+            Lent::of(&StepSettings::default(), folder.path(), &CollectingLog::default()).await.unwrap();
         assert_eq!(lent, Lent::default());
     }
 
@@ -56,15 +66,36 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let bundle = folder.path().join("own.pem");
         std::fs::write(&bundle, "authority").unwrap();
-        let settings = StepSettings {
+        let mut settings = StepSettings {
             ca_bundle: Some(bundle),
             http_proxy: Some("http://p:1".into()),
             ..StepSettings::default()
         };
-        let lent = Lent::prepare(&settings, folder.path()).await.unwrap();
+        settings.mirrors.git.insert("https://git.test/".into(), "https://mirror.test/".into());
+        let lent = Lent::of(&settings, folder.path(), &CollectingLog::default()).await.unwrap();
         assert_eq!(lent.in_container["SSL_CERT_FILE"], CA_IN_CONTAINER);
         assert_eq!(lent.in_container["http_proxy"], "http://p:1");
+        assert_eq!(lent.in_container["GIT_CONFIG_KEY_0"], "url.https://mirror.test/.insteadOf");
+        assert!(!lent.on_worker.contains_key("GIT_CONFIG_KEY_0"), "steps of the worker have their own way");
         assert!(std::fs::read_to_string(lent.authorities.unwrap()).unwrap().ends_with("authority"));
         assert!(Lent::is_proxy("HTTPS_PROXY") && !Lent::is_proxy("GOPROXY"));
+    }
+
+    #[test]
+    fn git_in_a_container_fetches_from_the_mirrors_by_variables_alone() {
+        const TEST: &str = "git_in_a_container_fetches_from_the_mirrors_by_variables_alone";
+        let Some(git) = test_parts::tool("git", TEST) else { return };
+        let mut settings = StepSettings::default();
+        assert!(git_mirrors(&settings).is_empty());
+        settings.mirrors.git.insert("https://git.test/".into(), "https://mirror.test/git/".into());
+        settings.mirrors.git.insert("https://other.test/".into(), "https://mirror.test/other/".into());
+        let said = git
+            .command()
+            .args(["ls-remote", "--get-url", "https://other.test/a/b"])
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .envs(git_mirrors(&settings))
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "https://mirror.test/other/a/b");
     }
 }

@@ -11,10 +11,10 @@ mod runtime;
 mod storage;
 
 pub(crate) use cgroup::{Bounds, Cgroup};
-pub(crate) use conf::{containers_conf, registries_conf, runtime};
+pub(crate) use conf::{containers_conf, registries_conf, runtime, write_private};
 pub(crate) use failure::{Doing, explain};
 pub(crate) use ids::{FIRST_ID, IDS, foreign_owner};
 pub(crate) use lent::{CA_IN_CONTAINER, Lent};
-pub(crate) use network::{DNS, Network, is_root, wrap};
+pub(crate) use network::{DNS, Network, cut_off, is_root, wrap};
 pub(crate) use runtime::runtime_script;
 pub(crate) use storage::Storage;

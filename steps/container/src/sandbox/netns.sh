@@ -1,34 +1,43 @@
 # Runs a program in a network and mount namespace of its own, from which the outside is reached through
-# slirp4netns, but never this machine: neither its loopback nor its other addresses, nor the link-local addresses and
-# the like at which clouds hand out the machine's credentials. Arguments: an empty folder, the program, its arguments.
+# slirp4netns, but never this machine, at its loopback or its other addresses. Arguments: an empty folder, the networks
+# to cut off, the program, its arguments.
 dir=$1
-shift
+cut=$2
+shift 2
 mkfifo "$dir/up" "$dir/ready" "$dir/go" || exit 125
 command -v ip > /dev/null || {
 	echo "the program ip is missing, so that the container's network cannot be closed (Debian: iproute2)" >&2
 	exit 125
 }
 
-# The metadata services of clouds, and this machine's own addresses, but for those of slirp4netns.
-closed="169.254.0.0/16 168.63.129.16/32 100.100.100.200/32"
+# This machine's own addresses, but for those of slirp4netns.
 for own in $(ip -4 -o addr show | sed -n 's/.* inet \([0-9.]*\).*/\1/p'); do
 	case $own in
 	127.* | 10.0.2.2 | 10.0.2.3 | 10.0.2.100) ;;
-	*) closed="$closed $own/32" ;;
+	*) cut="$cut $own/32" ;;
 	esac
 done
 
 # shellcheck disable=SC2016
 unshare --mount --net --propagation private sh -c '
-	dir=$0 closed=$1
+	dir=$0
+	cut=$1
 	shift
 	echo up > "$dir/up"
 	read -r go < "$dir/go" && [ "$go" = go ] || exit 125
-	for net in $closed; do
-		ip route replace unreachable "$net" || exit 125
+	for net in $cut; do
+		family=-4
+		case $net in *:*)
+			[ -e /proc/net/if_inet6 ] || continue
+			family=-6 ;;
+		esac
+		if ! ip "$family" route replace unreachable "$net"; then
+			echo "the way to $net cannot be closed (ip is of the package iproute2)" >&2
+			exit 125
+		fi
 	done
 	exec "$@"
-' "$dir" "$closed" "$@" &
+' "$dir" "$cut" "$@" &
 inner=$!
 
 # Only once the namespace is there: otherwise slirp4netns would configure the one of the host.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use engine_ports::{ActionError, StepContext, ToolCommand, ToolExit};
 use steps_kit::{
-    Tools, environment, fail, io_failed, mask, materialize, outputs, put_tree, read_results, subfolder,
-    tree_limits,
+    Tools, environment, fail, git_mirrors, io_failed, mask, materialize, outputs, put_tree, read_results,
+    subfolder, tree_limits,
 };
 use tree::{Modes, Owners, PackOptions};
 use vocab::{ActionManifest, ErrorClass, Outputs, Value};
@@ -46,7 +46,9 @@ pub(super) async fn execute(
     let (program, arguments) =
         script.shell.split_first().ok_or_else(|| ActionError::permanent("no shell"))?;
     let mut command = ToolCommand::new(program.clone(), &ctx.work).args(arguments).arg(&text);
-    command.env.extend(environment(&ctx.services.settings, &own).await?);
+    command.env.extend(environment(&ctx.services.settings, &own, &*ctx.log).await?);
+    let git = git_mirrors(&ctx.services.settings);
+    command.env.extend(git.into_iter().map(|(name, value)| (name, value.into())));
     command.env.extend(script.env.iter().map(|(name, value)| (name.clone(), value.into())));
     for (name, secret) in &script.secrets {
         let secret = ctx.services.secrets.get(&ctx.tenant, secret.name()).await.map_err(fail)?;

@@ -80,7 +80,7 @@ impl<'a> Git<'a> {
         let config = scratch.join("gitconfig");
         let way = configuration(&location, settings).await?;
         std::fs::write(&config, format!("{CONFIG}{way}")).map_err(io_failed("write", &config))?;
-        let mut env = environment(settings, scratch).await?;
+        let mut env = environment(settings, scratch, tools.log).await?;
         env.extend(credentials(secret, &location, settings, scratch, tools.log)?);
         let mut set = |name: &str, value: OsString| env.insert(name.to_owned(), value);
         set("GIT_CONFIG_NOSYSTEM", "1".into());
