@@ -11,6 +11,6 @@ mod under_way;
 pub(crate) use deliver::{Concluded, delivery_url, work_off};
 pub(crate) use pending::resume_pending;
 pub(crate) use push::Push;
-pub(crate) use signature::is_signed;
+pub(crate) use signature::Claimed;
 pub(crate) use source::{Found, Opened, ReadError, WorkflowFile, WorkflowSource, WorkflowText, run_source};
 pub(crate) use under_way::{Claim, UnderWay};

@@ -17,5 +17,6 @@ mod publish;
 mod refusals;
 mod retention;
 mod retry;
+mod strangers;
 mod tls;
 mod webhook;
