@@ -1,12 +1,11 @@
 //! Bodies with a bound that holds for streams too: a body without a length is counted as it comes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use warp::http::HeaderMap;
 use warp::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use warp::{Filter, Rejection};
@@ -20,34 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Time without a byte, and time for the whole body, after which a sender is told to come back faster.
 const SILENCE: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(60);
-/// Seconds after which a sender finds room again, most likely.
-const RETRY: u64 = 5;
-
-/// A body in memory, with its place among those that may be there at once. Dropping it gives the place to another.
-pub(crate) struct Held {
-    /// The body.
-    pub(crate) bytes: Bytes,
-    _place: OwnedSemaphorePermit,
-}
-
-/// The whole body, at most `limit` bytes, while `places` has room for one more; else 503 before a byte is read.
-pub(crate) fn held(
-    limit: u64,
-    places: Arc<Semaphore>,
-) -> impl Filter<Extract = (Held,), Error = Rejection> + Clone + Send + Sync {
-    warp::header::headers_cloned().and(warp::body::stream()).and_then(move |headers: HeaderMap, body| {
-        let place = Arc::clone(&places).try_acquire_owned();
-        async move {
-            let place = place.map_err(|_| reject(crowded()))?;
-            let bytes = collect(&headers, body, limit).await.map_err(reject)?;
-            Ok::<_, Rejection>(Held { bytes, _place: place })
-        }
-    })
-}
-
-fn crowded() -> Problem {
-    Problem::new(ProblemKind::Unavailable, "too many bodies are read at once").retry_after(RETRY)
-}
+/// What a body must bring in a second, on the whole, after a time to begin: a sender who may be anybody keeps a place.
+const LEAST_BYTES: u64 = 16 * 1024;
+const BEGINNING: Duration = Duration::from_secs(5);
 
 /// The whole body, at most `limit` bytes.
 fn bytes(limit: u64) -> impl Filter<Extract = (Bytes,), Error = Rejection> + Clone + Send + Sync {
@@ -85,7 +59,19 @@ async fn collect<B: Buf>(
     body: impl Stream<Item = Result<B, warp::Error>>,
     limit: u64,
 ) -> Result<Bytes, Problem> {
-    let within = tokio::time::timeout(WHOLE, collect_steadily(headers, body, limit)).await;
+    let mut collected = BytesMut::new();
+    read(headers, body, limit, |part| collected.extend_from_slice(part)).await?;
+    Ok(collected.freeze())
+}
+
+/// Hands each part of a body to `take`, at most `limit` bytes, as long as it comes fast enough.
+pub(crate) async fn read<B: Buf>(
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+    limit: u64,
+    take: impl FnMut(&[u8]),
+) -> Result<(), Problem> {
+    let within = tokio::time::timeout(WHOLE, read_steadily(headers, body, limit, take)).await;
     within.unwrap_or_else(|_| Err(too_slow(format!("the body took more than {} s", WHOLE.as_secs()))))
 }
 
@@ -93,11 +79,12 @@ fn too_slow(detail: String) -> Problem {
     Problem::new(ProblemKind::TooSlow, detail)
 }
 
-async fn collect_steadily<B: Buf>(
+async fn read_steadily<B: Buf>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
     limit: u64,
-) -> Result<Bytes, Problem> {
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), Problem> {
     let too_large = || Problem::new(ProblemKind::TooLarge, format!("at most {limit} bytes are taken here"));
     let declared = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     let mut body = std::pin::pin!(body);
@@ -105,26 +92,32 @@ async fn collect_steadily<B: Buf>(
         drain(&mut body).await;
         return Err(too_large());
     }
-    let mut collected = BytesMut::new();
+    let (begun, mut taken) = (Instant::now(), 0_u64);
     loop {
-        let chunk = tokio::time::timeout(SILENCE, body.next())
-            .await
-            .map_err(|_| too_slow(format!("nothing more of the body came within {} s", SILENCE.as_secs())))?;
-        let Some(chunk) = chunk else { break };
+        let due = begun + BEGINNING + Duration::from_millis(taken.saturating_mul(1000) / LEAST_BYTES);
+        let silent = Instant::now() + SILENCE;
+        let chunk = tokio::time::timeout_at(due.min(silent), body.next()).await.map_err(|_| {
+            too_slow(if due < silent {
+                format!("the body brings less than {LEAST_BYTES} bytes a second")
+            } else {
+                format!("nothing more of the body came within {} s", SILENCE.as_secs())
+            })
+        })?;
+        let Some(chunk) = chunk else { return Ok(()) };
         let mut chunk = chunk
             .map_err(|error| Problem::new(ProblemKind::BadRequest, format!("the body broke off: {error}")))?;
-        if (collected.len() + chunk.remaining()) as u64 > limit {
+        taken = taken.saturating_add(chunk.remaining() as u64);
+        if taken > limit {
             drain(&mut body).await;
             return Err(too_large());
         }
         while chunk.has_remaining() {
             let part = chunk.chunk();
-            collected.extend_from_slice(part);
+            take(part);
             let length = part.len();
             chunk.advance(length);
         }
     }
-    Ok(collected.freeze())
 }
 
 /// Reads on for a while without keeping anything: a client that is still sending would take the end of the
@@ -159,39 +152,42 @@ mod tests {
         assert_eq!(take(5, &["abc", "def"]).await.unwrap_err().kind, ProblemKind::TooLarge);
     }
 
-    fn slow(pause: Duration, chunks: usize) -> impl Stream<Item = Result<Bytes, warp::Error>> {
+    /// So many chunks of a size, one after each pause.
+    fn slow(pause: Duration, chunks: usize, size: u64) -> impl Stream<Item = Result<Bytes, warp::Error>> {
         futures::stream::iter(0..chunks).then(move |_| async move {
             tokio::time::sleep(pause).await;
-            Ok(Bytes::from_static(b"a"))
+            Ok(Bytes::from(vec![b'a'; usize::try_from(size).unwrap()]))
         })
+    }
+
+    async fn refused(body: impl Stream<Item = Result<Bytes, warp::Error>>) -> String {
+        let problem = collect(&HeaderMap::new(), body, u64::MAX).await.unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::TooSlow);
+        problem.detail
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_falls_silent_is_told_so() {
-        let silent = collect(&HeaderMap::new(), slow(SILENCE * 2, 1), 100).await;
-        let problem = silent.unwrap_err();
-        assert_eq!(problem.kind, ProblemKind::TooSlow);
-        assert!(problem.detail.contains("nothing more"), "{}", problem.detail);
-        assert!(collect(&HeaderMap::new(), slow(SILENCE / 2, 3), 100).await.is_ok());
+        let second = Duration::from_secs(1);
+        let body = slow(second, 1, 100 * LEAST_BYTES).chain(slow(SILENCE * 2, 1, 1));
+        let detail = refused(body).await;
+        assert!(detail.contains("nothing more"), "{detail}");
+        let body = slow(second, 1, 100 * LEAST_BYTES).chain(slow(SILENCE / 2, 3, 1));
+        assert!(collect(&HeaderMap::new(), body, u64::MAX).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_sender_that_trickles_is_cut_in_the_end() {
-        let problem = collect(&HeaderMap::new(), slow(SILENCE / 2, 1000), 10_000).await.unwrap_err();
-        assert_eq!(problem.kind, ProblemKind::TooSlow);
-        assert!(problem.detail.contains("60 s"), "{}", problem.detail);
+    async fn a_sender_that_trickles_is_cut_soon() {
+        let begun = Instant::now();
+        let detail = refused(slow(Duration::from_secs(1), 1000, 1)).await;
+        assert!(detail.contains("bytes a second"), "{detail}");
+        assert!(begun.elapsed() <= BEGINNING + Duration::from_secs(1), "{:?}", begun.elapsed());
     }
 
-    #[tokio::test]
-    async fn one_body_too_many_finds_no_place_until_another_is_dropped() {
-        let filter = held(10, Arc::new(Semaphore::new(1)));
-        let first = warp::test::request().body("abc").filter(&filter).await.unwrap();
-        assert_eq!(first.bytes, "abc");
-        assert!(warp::test::request().body("abc").filter(&filter).await.is_err());
-        drop(first);
-        assert!(warp::test::request().body("abc").filter(&filter).await.is_ok());
-        let problem = crowded();
-        assert_eq!((problem.kind, problem.retry_after), (ProblemKind::Unavailable, Some(RETRY)));
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_never_ends_is_cut_in_the_end() {
+        let detail = refused(slow(Duration::from_secs(1), 1000, LEAST_BYTES)).await;
+        assert!(detail.contains("60 s"), "{detail}");
     }
 
     #[test]

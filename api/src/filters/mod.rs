@@ -3,9 +3,11 @@
 mod auth;
 mod body;
 mod changes;
+mod places;
 mod request_id;
 
 pub(crate) use auth::{Caller, Tokens, caller};
-pub(crate) use body::{Held, held, json};
+pub(crate) use body::{json, read};
 pub(crate) use changes::changes;
+pub(crate) use places::Places;
 pub(crate) use request_id::request_id;

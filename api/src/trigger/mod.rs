@@ -11,7 +11,7 @@ mod under_way;
 pub(crate) use deliver::{Concluded, delivery_url, work_off};
 pub(crate) use pending::resume_pending;
 pub(crate) use push::Push;
-pub(crate) use signature::is_signed;
+pub(crate) use signature::Claimed;
 pub(crate) use source::{
     Found, Opened, ReadError, ReadFault, WORKFLOW_FOLDER, WorkflowFile, WorkflowSource, WorkflowText,
     run_source,

@@ -19,5 +19,6 @@ mod refusals;
 mod retention;
 mod retry;
 mod scripts;
+mod strangers;
 mod tls;
 mod webhook;

@@ -1,28 +1,31 @@
-//! `POST /api/v1/webhooks/TENANT/PROJECT`: a delivery, checked before anything of it is read.
+//! `POST /api/v1/webhooks/TENANT/PROJECT`: what becomes of a delivery whose signature holds.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Buf;
 use engine_ports::{Delivery, DeliveryOutcome, NewDelivery, Project};
+use futures::Stream;
 use serde_json::json;
-use vocab::{Name, TenantName};
 use warp::http::{HeaderMap, StatusCode};
 
-use crate::factory::{Factory, seal_place};
-use crate::filters::Held;
+use super::signed::{Signed, signed};
+use crate::factory::Factory;
+use crate::filters::Places;
 use crate::model::DeliveryView;
 use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Body};
-use crate::trigger::{Concluded, Push, delivery_url, is_signed, work_off};
+use crate::trigger::{Concluded, Push, delivery_url, work_off};
 
 pub(super) async fn receive(
     factory: &Arc<Factory>,
+    places: &Places,
     tenant: &str,
     name: &str,
     headers: &HeaderMap,
-    body: Held,
+    body: impl Stream<Item = Result<impl Buf, warp::Error>>,
 ) -> Result<Body, Problem> {
-    let project = signed(factory, tenant, name, headers, &body.bytes).await?;
+    let Signed { project, body, place } = signed(factory, places, (tenant, name), headers, body).await?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match header("x-github-event") {
         Some("push") => {}
@@ -37,12 +40,12 @@ pub(super) async fn receive(
         let text = "the header `X-GitHub-Delivery` is missing, or is no id of at most 100 plain characters";
         Problem::new(ProblemKind::BadRequest, text)
     })?;
-    let push = Push::read(&body.bytes).map_err(|error| {
+    let push = Push::read(&body).map_err(|error| {
         Problem::new(ProblemKind::BadRequest, error.to_string())
             .help("set the webhook's content type to `application/json`")
     })?;
     // What follows may wait; the place in memory is another sender's meanwhile.
-    drop(body);
+    drop((body, place));
     factory.accepts_work()?;
     let new = NewDelivery {
         project: project.id,
@@ -81,36 +84,6 @@ pub(super) async fn receive(
         Ok(Err(error)) => Err(Problem::internal(&error.to_string())),
         Err(_) => Ok(pending(factory, &project, delivery)),
     }
-}
-
-/// The project whose secret signed the body. A project that is not there looks like a wrong signature.
-async fn signed(
-    factory: &Factory,
-    tenant: &str,
-    name: &str,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Project, Problem> {
-    let refuse = || {
-        metrics::counter!("image_factory_webhook_deliveries_total", "result" => "refused").increment(1);
-        Problem::new(ProblemKind::BadSignature, "the signature does not fit any project here")
-            .help("give the Git host the secret of the project; `projects update NAME --renew-webhook-secret` makes a new one")
-    };
-    let header = headers.get("x-hub-signature-256").and_then(|value| value.to_str().ok());
-    let found = match (tenant.parse::<TenantName>(), name.parse::<Name>()) {
-        (Ok(tenant), Ok(name)) => factory.projects.by_name(&tenant, &name).await?,
-        _ => None,
-    };
-    let secret = match &found {
-        Some(project) => factory
-            .sealer
-            .open(&seal_place(project.id), &project.sealed_secret)
-            .map_err(|error| Problem::internal(&format!("project {}: {error}", project.name)))?,
-        // Something is computed in any case, so that the time does not tell whether there is a project.
-        None => zeroize::Zeroizing::new(vec![0; 32]),
-    };
-    let good = is_signed(&secret, header, body);
-    found.filter(|_| good).ok_or_else(refuse)
 }
 
 fn pending(factory: &Factory, project: &Project, delivery: &str) -> Body {
