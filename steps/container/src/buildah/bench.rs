@@ -19,6 +19,10 @@ use crate::sandbox::{
 /// Bytes that buildah prints when it is asked for an id.
 const ID_BYTES: usize = 4096;
 
+/// Runs a program with its temporary files in the folder `$0`, shown at a path that every user may follow: a container
+/// with ids of its own cannot pass through the data folder, which is the factory's alone, to its root.
+const REACHABLE: &str = "mount --bind \"$0\" /var/tmp && TMPDIR=/var/tmp exec \"$@\"";
+
 pub(super) struct Bench<'a> {
     ctx: &'a StepContext,
     tools: Tools<'a>,
@@ -133,6 +137,14 @@ impl<'a> Bench<'a> {
         }
         let folder = self.place(&format!("call-{}", self.calls.fetch_add(1, Ordering::Relaxed)));
         tokio::fs::create_dir(&folder).await.map_err(io_failed("create", &folder))?;
+        if self.root && doing == Doing::Building {
+            let temporary = folder.join("tmp");
+            tokio::fs::create_dir(&temporary).await.map_err(io_failed("create", &temporary))?;
+            let mut words: Vec<OsString> = vec!["-c".into(), REACHABLE.into(), temporary.into()];
+            words.push(command.program.into());
+            words.extend(command.args);
+            command = ToolCommand { args: words, program: "sh".to_owned(), ..command };
+        }
         let exit = self
             .tools
             .run_any(wrap(command, network, &folder, &cut_off(&self.ctx.services.settings), self.root))

@@ -129,6 +129,9 @@ async fn root_of_a_build_is_nobody_on_the_worker_and_owners_stay_what_they_are_w
                 USER 1000\nRUN touch /tmp/d\n";
     let more = [("base", shell_tree(&harness).into())];
     let files = [("Containerfile", file), ("a", "x")];
+    // As the data folder is: closed to everybody else.
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(harness.folder(), closed).unwrap();
     let outputs = harness.run(&Buildah::new(), given(&harness, &files, &more)).await;
     let outputs = outputs.unwrap_or_else(|error| panic!("{error}\n{}", harness.log.text()));
     let (_, _, layers) = everything(&harness, &image(&outputs)).await;
