@@ -7,8 +7,8 @@ use engine_ports::{
     ArtifactStore, EventBus, ProjectStore, RunStore, Services, StoreError, TokenStore, ToolRunner,
 };
 use engine_runtime::{
-    ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, Logs, ShimConfig,
-    ShimRunner, StartError, SystemClock, SystemIds,
+    ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LargeValues, LogArchive, Logs,
+    ShimConfig, ShimRunner, StartError, SystemClock, SystemIds,
 };
 use engine_stores::{SqlDatabase, SqlProjectStore, SqlRunStore, SqlTokenStore};
 use lang::Catalogue;
@@ -131,7 +131,8 @@ impl Wired {
             limits: limits.clone(),
             settings: config.steps.clone(),
         });
-        let runs: Arc<dyn RunStore> = Arc::new(SqlRunStore::new(engine_db.clone()));
+        let rows = Arc::new(SqlRunStore::new(engine_db.clone()));
+        let runs: Arc<dyn RunStore> = Arc::new(LargeValues::new(rows, Arc::clone(&artifacts), &limits));
         let bus: Arc<dyn EventBus> = Arc::new(InProcessBus::new(size(limits.event_backlog)));
         let io = |action| move |source| WireError::Io { action, source };
         let logs = Logs::open(folder.logs(), &limits, Arc::clone(&clock))

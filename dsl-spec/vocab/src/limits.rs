@@ -74,8 +74,10 @@ limits! {
     workflow_nodes: Count = 100_000;
     /// Steps of a run, instances included.
     run_steps: Count = 10_000;
-    /// Payload of one event; larger outputs are refused, since files belong into the content store.
+    /// Payload of one event in the database; a larger one lies in the content store.
     event_bytes: Bytes = 64 * KIB;
+    /// Inputs, outputs or items of one step, as JSON; larger ones are refused, since files are passed as trees and reports.
+    value_bytes: Bytes = MIB;
     /// Log of one attempt; what comes after is dropped and a line says so.
     log_bytes: Bytes = 64 * MIB;
     /// Length of a log line; the rest is cut and marked.

@@ -189,7 +189,8 @@ pub trait RunStore: Send + Sync {
     /// `Missing` when there is no such run of this tenant; then nothing is written.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
-    /// Events of a run after `after`, at most `limit`, in order.
+    /// Events of a run after `after`, at most `limit`, in order. A page may be shorter where its events are large; it
+    /// is empty only when there are none.
     async fn events(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<EventRecord>, StoreError>;
 
     /// The plan of that digest.

@@ -10,6 +10,7 @@ mod dispatch;
 mod driver;
 mod effects;
 mod engine;
+mod large;
 mod logs;
 mod shared;
 mod shim;
@@ -25,6 +26,7 @@ pub use engine::{
     SubmitError, Vote,
 };
 pub use engine_core::run::{Decided, DecisionRefused, WaitRefused};
+pub use large::LargeValues;
 pub use logs::{
     ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,
 };

@@ -12,8 +12,8 @@ use vocab::{StepPath, Value};
 
 use crate::io_failed;
 
-/// Bytes of the file: with the rest of an event they stay below the limit `event_bytes`.
-const BYTES: u64 = 48 * 1024;
+/// Bytes of the file. What of it becomes outputs is bounded by the limit `value_bytes`, which is as large by default.
+const BYTES: u64 = 1024 * 1024;
 
 const HELP: &str = "write `name=value`; or `name<<WORD`, the lines of the value, and `WORD` alone; or one JSON \
                     object of texts. Names begin with a lower-case letter, then letters, digits and `_`";
@@ -21,7 +21,7 @@ const HELP: &str = "write `name=value`; or `name<<WORD`, the lines of the value,
 /// Reads what a script wrote: `name=value` lines, `name<<WORD` with lines up to `WORD`, or one JSON object of texts.
 ///
 /// The script could put anything in the file's place, so no link is followed and no pipe waited for. A file that
-/// is gone says nothing. Blocks for as long as 48 KiB take.
+/// is gone says nothing. Blocks for as long as 1 MiB takes.
 pub fn read_results(path: &Path) -> Result<BTreeMap<String, Value>, ActionError> {
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
     let file = match File::options().read(true).custom_flags(flags).open(path) {

@@ -35,13 +35,13 @@ pub(super) async fn events(
     accept: Option<&str>,
     last_event_id: Option<u64>,
 ) -> Result<Body, Problem> {
-    run_of(factory, caller, run).await?;
+    let row = run_of(factory, caller, run).await?;
     let after = last_event_id.or(query.after).unwrap_or(0);
     if !accept.is_some_and(|accept| accept.contains("text/event-stream")) {
         let limit = query.limit.unwrap_or(PAGE).clamp(1, 1000);
         let events = factory.runs.events(run, after, limit).await?;
-        let full = events.len() == limit as usize;
-        let next = events.last().filter(|_| full).map(|event| event.seq);
+        // A page may be short, where its events are large.
+        let next = events.last().map(|event| event.seq).filter(|seq| *seq < row.seq);
         return Ok(reply::ok(&EventPage { events: events.into_iter().map(EventView::from).collect(), next }));
     }
     let slot = factory.stream_slot()?;

@@ -1,4 +1,4 @@
-//! What stands in the file against the size of an event: what is too large there fails in every run.
+//! What stands in the file against the size of what a step takes and gives: what is too large there fails in every run.
 
 use std::io;
 
@@ -15,12 +15,12 @@ use crate::syntax::Spanned;
 
 /// Checks the inputs of every step, what it is expanded over, and the outputs of the workflow.
 pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
-    let limit = context.options.limits.event_bytes;
+    let limit = context.options.limits.value_bytes;
     let mut report = |what: String, bytes: u64, span: Span| {
         if bytes > limit {
             let message =
-                format!("{what} take at least {bytes} bytes, more than {limit} (limit `event_bytes`)");
-            findings.push(Finding::new(Code::TooLargeForEvent, span, message).help(
+                format!("{what} take at least {bytes} bytes, more than {limit} (limit `value_bytes`)");
+            findings.push(Finding::new(Code::ValueTooLarge, span, message).help(
                 "keep large content in a file of the repository, and pass the tree of `git/fetch@v1` that holds it",
             ));
         }

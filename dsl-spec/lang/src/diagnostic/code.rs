@@ -103,7 +103,7 @@ codes! {
     IF0055 ImpliedNeed Warning "a need that is already implied";
     IF0056 NeverHolds Warning "a condition that never holds";
     IF0057 NeverNull Warning "a fallback that is never used";
-    IF0058 TooLargeForEvent Error "more than an event holds";
+    IF0058 ValueTooLarge Error "more than a step may take or give";
     IF0059 NoEffect Warning "a setting without effect";
 }
 

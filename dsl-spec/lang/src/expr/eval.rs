@@ -99,9 +99,9 @@ impl<'a> Evaluation<'a> {
     /// Counts bytes that a value newly takes.
     pub(super) fn pay(&mut self, bytes: usize, span: Span) -> Result<(), EvalError> {
         self.bytes = self.bytes.saturating_add(bytes as u64);
-        if self.bytes > self.limits.event_bytes {
-            let limit = self.limits.event_bytes;
-            return fail(EvalProblem::Limit { key: "event_bytes", limit, unit: "bytes" }, span);
+        if self.bytes > self.limits.value_bytes {
+            let limit = self.limits.value_bytes;
+            return fail(EvalProblem::Limit { key: "value_bytes", limit, unit: "bytes" }, span);
         }
         Ok(())
     }

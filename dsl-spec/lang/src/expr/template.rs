@@ -40,7 +40,7 @@ impl Template {
     ///
     /// # Errors
     /// When an expression fails (a null where none may be, an overflow, an index out of range, …) or a limit is met:
-    /// `expression_operations` for the whole value, `event_bytes` for its size.
+    /// `expression_operations` for the whole value, `value_bytes` for its size.
     pub fn evaluate(&self, scope: &dyn Scope, limits: &Limits) -> Result<Value, EvalError> {
         let mut evaluation = Evaluation::new(scope, limits);
         self.evaluate_in(&mut evaluation)

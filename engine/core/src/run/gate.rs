@@ -134,13 +134,13 @@ impl RunState {
         Ok(Event::StepReady { path: self.path(slot), inputs, timeout_millis })
     }
 
-    /// Fails when `value` does not fit into an event.
+    /// Fails when `value` is larger than what one step may take or give.
     pub(crate) fn check_size<T: Serialize>(
         &self,
         value: &T,
         what: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        check_size(value, self.facts.limits.event_bytes, what)
+        check_size(value, self.facts.limits.value_bytes, what)
     }
 
     /// What the run gives, once its body succeeded.

@@ -10,8 +10,11 @@ use super::Failure;
 /// The part of [`Limits`] that decisions about one run depend on. Recorded in the run's first event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunLimits {
-    /// Payload of one event, in bytes; larger inputs or outputs fail their step.
+    /// What a run is created with, and what an effect says, in bytes.
     pub event_bytes: u64,
+    /// Inputs, outputs or items of one step, in bytes; larger ones fail their step.
+    #[serde(default = "value_bytes_before")]
+    pub value_bytes: u64,
     /// Step instances of the run.
     pub run_steps: u64,
     /// Time of one attempt when the workflow names none, in milliseconds.
@@ -39,6 +42,7 @@ impl RunLimits {
     pub(crate) fn in_full(&self) -> Limits {
         Limits {
             event_bytes: self.event_bytes,
+            value_bytes: self.value_bytes,
             run_steps: self.run_steps,
             attempt_seconds: self.attempt_millis / 1000,
             lost_attempts: self.lost_attempts,
@@ -53,6 +57,7 @@ impl From<&Limits> for RunLimits {
     fn from(limits: &Limits) -> Self {
         Self {
             event_bytes: limits.event_bytes,
+            value_bytes: limits.value_bytes,
             run_steps: limits.run_steps,
             attempt_millis: limits.attempt_seconds.saturating_mul(1000),
             lost_attempts: limits.lost_attempts,
@@ -68,14 +73,19 @@ impl Default for RunLimits {
     }
 }
 
-/// Fails when `value` does not fit into an event.
+/// The bound of runs that were created before there was one of its own.
+const fn value_bytes_before() -> u64 {
+    64 * 1024
+}
+
+/// Fails when `value` takes more than `limit` bytes.
 pub(crate) fn check_size<T: Serialize + ?Sized>(
     value: &T,
     limit: u64,
     what: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     let Some(bytes) = excess(value, limit) else { return Ok(()) };
-    let message = format!("{} take {bytes} bytes, more than {limit} (limit `event_bytes`)", what());
+    let message = format!("{} take {bytes} bytes, more than {limit} (limit `value_bytes`)", what());
     let help = "pass large content as an artifact: a tree, a report or an image";
     Err(Failure::new(ErrorClass::Permanent, message).help(help))
 }

@@ -19,11 +19,11 @@ pub struct Promise {
     step: u32,
     /// Whether they stand for what all instances of an expanded step give: lists.
     whole: bool,
-    event_bytes: u64,
+    value_bytes: u64,
 }
 
 impl Promise {
-    /// Whether the outputs are what the action promises, and fit into an event; else what is wrong with them.
+    /// Whether the outputs are what the action promises, and are not too large; else what is wrong with them.
     pub fn check(&self, outputs: &Outputs) -> Result<(), Failure> {
         let uses = &self.plan.step(self.step).uses;
         let broken = |problem: String| {
@@ -46,7 +46,7 @@ impl Promise {
         if let Some(name) = outputs.keys().find(|name| ports.iter().all(|port| port.name != **name)) {
             return Err(broken(format!("it declares no `{name}`")));
         }
-        check_size(outputs, self.event_bytes, || "the outputs".to_owned())
+        check_size(outputs, self.value_bytes, || "the outputs".to_owned())
     }
 }
 
@@ -58,7 +58,7 @@ impl RunState {
             step: slot.step,
             // What is supplied for a step before it expands.
             whole: slot.instance.is_none() && self.plan.step(slot.step).expands(),
-            event_bytes: self.facts.limits.event_bytes,
+            value_bytes: self.facts.limits.value_bytes,
         }
     }
 }

@@ -138,12 +138,12 @@ fn the_deadline_stops_the_run() {
 
 #[test]
 fn outputs_that_break_a_promise_or_do_not_fit_fail_the_attempt() {
-    let large = Value::List(vec![Value::Integer(i64::MAX); 5_000]);
+    let large = Value::List(vec![Value::Integer(i64::MAX); 60_000]);
     let cases = [
         (Outputs::new(), "`number` is missing"),
         (Outputs::from([("extra".into(), 1.into())]).into_iter().chain(outputs(1)).collect(), "`extra`"),
         (Outputs::from([("items".into(), Value::Null), ("number".into(), 1.into())]), "`items`:"),
-        (Outputs::from([("items".into(), large), ("number".into(), 1.into())]), "limit `event_bytes`"),
+        (Outputs::from([("items".into(), large), ("number".into(), 1.into())]), "limit `value_bytes`"),
     ];
     for (outputs, problem) in cases {
         let mut hand = Hand::new(plan(vec![step("a", &[])], vec![]));
@@ -156,13 +156,13 @@ fn outputs_that_break_a_promise_or_do_not_fit_fail_the_attempt() {
 }
 
 #[test]
-fn inputs_that_do_not_fit_into_an_event_fail_the_step() {
+fn inputs_that_are_too_large_fail_the_step() {
     let mut large = step("a", &[]);
-    large.inputs.insert("after".into(), Template::Literal("x".repeat(70_000).into()));
+    large.inputs.insert("after".into(), Template::Literal("x".repeat(1_100_000).into()));
     let hand = Hand::new(plan(vec![large], vec![]));
     let view = hand.state.step(&path("a")).unwrap();
     assert_eq!(view.status, StepStatus::Failed);
-    assert!(view.error.unwrap().message.contains("limit `event_bytes`"));
+    assert!(view.error.unwrap().message.contains("limit `value_bytes`"));
 }
 
 #[test]

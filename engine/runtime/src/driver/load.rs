@@ -80,17 +80,16 @@ pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, Loa
     let plan: Plan =
         serde_json::from_value(plan).map_err(|error| LoadError::Plan { run, reason: error.to_string() })?;
     let mut state = RunState::new(Arc::new(plan));
-    loop {
+    while state.seq() < row.seq {
         let events = store.events(run, state.seq(), PAGE).await?;
-        let full = events.len() == PAGE as usize;
+        if events.is_empty() {
+            break;
+        }
         for record in events {
             let seq = record.seq;
             let event = Event::from_parts(&record.kind, record.v, record.payload)
                 .map_err(|reason| LoadError::Event { run, seq, reason })?;
             state.apply(seq, record.at, &event).map_err(|reason| LoadError::History { run, seq, reason })?;
-        }
-        if !full {
-            break;
         }
     }
     // The rows were written with the events. What a run may do is read from its first event, never from a row.

@@ -71,7 +71,7 @@ async fn outputs_that_the_run_refuses_are_not_kept_for_a_cache_entry() {
 async fn the_bound_on_outputs_is_the_one_that_the_run_was_created_with() {
     let mut world = World::new(On::Sqlite).await;
     let usual = world.limits.clone();
-    (world.limits.event_bytes, world.limits.data_bytes) = (120, 1);
+    (world.limits.value_bytes, world.limits.data_bytes) = (120, 1);
     let engine = world.start().await;
     let run = world.submit(&engine, &pure("x")).await;
     engine.shutdown().await;

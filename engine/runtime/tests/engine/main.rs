@@ -10,6 +10,7 @@ mod crashes;
 mod decisions;
 mod effects;
 mod faults;
+mod large;
 mod leases;
 mod logs;
 mod outside;

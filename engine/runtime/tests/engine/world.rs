@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use engine_ports::{EffectRecord, RunRow, RunStore, Services, StepRow, StepSettings};
 use engine_runtime::{
-    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, LogName, Logs, StartError,
-    Submission, SystemClock, SystemIds,
+    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LargeValues, LogArchive, LogName, Logs,
+    StartError, Submission, SystemClock, SystemIds,
 };
 use engine_stores::{MemoryRunStore, SqliteRunStore};
 use futures::TryStreamExt as _;
@@ -85,7 +85,7 @@ impl World {
             settings: StepSettings::default(),
         };
         let parts = EngineParts {
-            store: self.store.clone(),
+            store: self.whole(),
             services: Arc::new(services),
             actions: self.actions(),
             clock: clock.clone(),
@@ -98,6 +98,11 @@ impl World {
             worker,
         };
         Engine::start(parts).await
+    }
+
+    /// The store as the engine sees it: `store` has the rows, and what is large for a row lies in `artifacts`.
+    pub(crate) fn whole(&self) -> Arc<dyn RunStore> {
+        Arc::new(LargeValues::new(self.store.clone(), self.artifacts.clone(), &self.limits))
     }
 
     pub(crate) fn logs(&self, clock: Arc<dyn Clock>) -> Logs {
