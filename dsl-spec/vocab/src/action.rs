@@ -231,6 +231,19 @@ impl ActionManifest {
         self.inputs.iter().find(|port| port.name == name)
     }
 
+    /// Whether all that it does is in its outputs: same inputs and same outside, same outputs.
+    pub fn is_pure(&self) -> bool {
+        self.caching == Caching::Auto && self.effects.is_empty()
+    }
+
+    /// Whether an attempt may begin before its start is on the disk: it is pure, and happens within this process, so
+    /// that nobody can tell when a crash has it begin once more.
+    pub fn may_run_ahead(&self) -> bool {
+        self.is_pure()
+            && self.tools.is_empty()
+            && self.isolation == IsolationRule::always(Isolation::Internal)
+    }
+
     /// The output of that name.
     pub fn output(&self, name: &str) -> Option<&Port> {
         self.outputs.iter().find(|port| port.name == name)

@@ -140,7 +140,7 @@ impl RunState {
         value: &T,
         what: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        check_size(value, self.facts.limits.value_bytes, what)
+        check_size(value, ("value_bytes", self.facts.limits.value_bytes), what)
     }
 
     /// What the run gives, once its body succeeded.

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 use vocab::StepPath;
 
+use super::limits::check_size;
 use super::report::LeaseLost;
 use super::state::RunState;
 use super::view::EffectView;
@@ -79,7 +80,7 @@ impl RunState {
         if self.halt_of(slot.step).is_some() {
             return Err(JournalRefusal::Halted(path.clone()));
         }
-        self.check_size(&intent, || format!("the intent of effect `{effect}`"))
+        check_size(&intent, self.record_bytes(), || format!("the intent of effect `{effect}`"))
             .map_err(|failure| JournalRefusal::TooLarge(failure.message))?;
         let action = self.plan.step(slot.step).uses.clone();
         let attempt = instance.attempt;
@@ -95,7 +96,7 @@ impl RunState {
         handle: Json,
     ) -> Result<Event, JournalRefusal> {
         let effect = self.open_intent(path, token, name)?;
-        self.check_size(&handle, || format!("the handle of effect `{effect}`"))
+        check_size(&handle, self.record_bytes(), || format!("the handle of effect `{effect}`"))
             .map_err(|failure| JournalRefusal::TooLarge(failure.message))?;
         Ok(Event::EffectMade { effect, handle, token: Some(token) })
     }
@@ -104,6 +105,23 @@ impl RunState {
     pub fn effect_absent(&self, path: &StepPath, token: u64, name: &str) -> Result<Event, JournalRefusal> {
         let effect = self.open_intent(path, token, name)?;
         Ok(Event::EffectAbsent { effect, token: Some(token) })
+    }
+
+    /// Whether the journal has already what the attempt with `token` says about its effect: that it came to `handle`, or
+    /// that it is not there. So it is when an answer got lost and the attempt asks once more.
+    pub fn journal_has(&self, path: &StepPath, token: u64, name: &str, handle: Option<&Json>) -> bool {
+        let effect = EffectId { path: path.clone(), name: name.to_owned() };
+        let (Ok((_, instance)), Some(number)) = (self.holder(path, token), self.number_of(&effect)) else {
+            return false;
+        };
+        let facts = self.effect(number);
+        let phase = if handle.is_some() { EffectPhase::Made } else { EffectPhase::Undone };
+        facts.attempt == instance.attempt && facts.phase == phase && facts.handle.as_ref() == handle
+    }
+
+    /// The limit of what the journal takes: it is always a row's.
+    const fn record_bytes(&self) -> (&'static str, u64) {
+        ("event_bytes", self.facts.limits.event_bytes)
     }
 
     fn open_intent(&self, path: &StepPath, token: u64, name: &str) -> Result<EffectId, JournalRefusal> {

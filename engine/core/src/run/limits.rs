@@ -78,14 +78,14 @@ const fn value_bytes_before() -> u64 {
     64 * 1024
 }
 
-/// Fails when `value` takes more than `limit` bytes.
+/// Fails when `value` takes more than the `limit` bytes of the limit called `key`.
 pub(crate) fn check_size<T: Serialize + ?Sized>(
     value: &T,
-    limit: u64,
+    (key, limit): (&str, u64),
     what: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     let Some(bytes) = excess(value, limit) else { return Ok(()) };
-    let message = format!("{} take {bytes} bytes, more than {limit} (limit `value_bytes`)", what());
+    let message = format!("{} take {bytes} bytes, more than {limit} (limit `{key}`)", what());
     let help = "pass large content as an artifact: a tree, a report or an image";
     Err(Failure::new(ErrorClass::Permanent, message).help(help))
 }

@@ -46,7 +46,7 @@ impl Promise {
         if let Some(name) = outputs.keys().find(|name| ports.iter().all(|port| port.name != **name)) {
             return Err(broken(format!("it declares no `{name}`")));
         }
-        check_size(outputs, self.value_bytes, || "the outputs".to_owned())
+        check_size(outputs, ("value_bytes", self.value_bytes), || "the outputs".to_owned())
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Ended {
     pub(crate) path: StepPath,
     pub(crate) token: u64,
     pub(crate) outcome: Outcome,
+    /// Whose report it is: once lost, it says nothing, whoever has its token now.
+    pub(crate) leash: Arc<Leash>,
     pub(crate) slot: Option<Slot>,
     /// Told when the report is durable, or was refused for good. Dropped when nobody knows.
     pub(crate) answer: oneshot::Sender<()>,
@@ -84,35 +86,41 @@ pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
     let mut folder = folder.ok();
     let Assignment { slot, leash, .. } = assignment;
     if let Some(outcome) = outcome.filter(|_| leash.why() != Some(Stop::Lost)) {
-        let ended =
-            Ended { path: path.clone(), token, outcome, slot: Some(slot), answer: oneshot::channel().0 };
-        report(&shared, run, ended, &leash, &mut folder).await;
+        let ended = Ended {
+            path: path.clone(),
+            token,
+            outcome,
+            leash: Arc::clone(&leash),
+            slot: Some(slot),
+            answer: oneshot::channel().0,
+        };
+        report(&shared, run, ended, &mut folder).await;
     }
-    shared.local.forget(run, token);
+    shared.local.forget(run, token, &leash);
     clear(&mut folder, run, &path).await;
+    // One that the store never heard of leaves its log to the attempt that takes its number.
+    if !leash.is_granted() {
+        return;
+    }
     let tenant = meta.tenant.clone();
     shared.archive.add(CompleteLog { tenant, run, path, attempt });
 }
 
 /// Repeats the report until it is durable or refused: the work is not done twice because the store stumbled.
-async fn report(
-    shared: &Arc<Shared>,
-    run: RunId,
-    mut ended: Ended,
-    leash: &Leash,
-    folder: &mut Option<WorkFolder>,
-) {
+async fn report(shared: &Arc<Shared>, run: RunId, mut ended: Ended, folder: &mut Option<WorkFolder>) {
     loop {
         let (answer, answered) = oneshot::channel();
         let copy = Ended {
             path: ended.path.clone(),
             outcome: ended.outcome.clone(),
+            leash: Arc::clone(&ended.leash),
             slot: ended.slot.take(),
             answer,
             ..ended
         };
         shared.send(run, Message::Ended(Box::new(copy))).await;
-        if answered.await.is_ok() || shared.stopped.is_cancelled() || leash.why() == Some(Stop::Lost) {
+        let durable = answered.await.is_ok();
+        if durable || shared.stopped.is_cancelled() || ended.leash.why() == Some(Stop::Lost) {
             return;
         }
         // Where the disk is full, it may be this very folder that leaves no room for the report.

@@ -1,6 +1,7 @@
 //! The effect journal of one attempt: every entry goes through the run's actor, behind the attempt's token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use engine_ports::{EffectJournal, EffectRecord, JournalError};
@@ -11,6 +12,9 @@ use vocab::{RunId, StepPath};
 use super::leash::{Leash, Stop};
 use crate::driver::{JournalEntry, JournalWrite, Message};
 use crate::shared::Shared;
+
+/// Pause before the journal is asked once more.
+const ASK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Writes to the journal as long as the attempt holds its lease.
 pub(super) struct AttemptJournal {
@@ -23,17 +27,24 @@ pub(super) struct AttemptJournal {
 
 impl AttemptJournal {
     async fn write(&self, name: &str, write: JournalWrite) -> Result<EffectRecord, JournalError> {
-        if self.leash.why() == Some(Stop::Lost) {
-            return Err(JournalError::LeaseLost);
+        loop {
+            if self.leash.why() == Some(Stop::Lost) {
+                return Err(JournalError::LeaseLost);
+            }
+            let (answer, answered) = oneshot::channel();
+            let (path, name, write) = (self.path.clone(), name.to_owned(), write.clone());
+            let entry = JournalEntry { path, name, token: self.token, write, answer };
+            self.shared.send(self.run, Message::Journal(Box::new(entry))).await;
+            if let Ok(outcome) = answered.await {
+                return outcome;
+            }
+            // The store failed, and the run is being read anew: only the journal knows whether this is in it. Until it
+            // says so, the attempt does nothing.
+            if self.shared.stopped.is_cancelled() {
+                return Err(JournalError::Store("the factory stops".to_owned()));
+            }
+            tokio::time::sleep(ASK_PAUSE).await;
         }
-        let (answer, answered) = oneshot::channel();
-        let entry =
-            JournalEntry { path: self.path.clone(), name: name.to_owned(), token: self.token, write, answer };
-        self.shared.send(self.run, Message::Journal(Box::new(entry))).await;
-        answered.await.unwrap_or_else(|_| {
-            // The actor gave up on this entry: it may or may not be durable, so the effect must not be made.
-            Err(JournalError::Store("the run is being read anew after a failure of the store".to_owned()))
-        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a running attempt is told to stop, and why.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,7 @@ pub(crate) enum Stop {
 pub(crate) struct Leash {
     cancel: CancellationToken,
     why: OnceLock<Stop>,
+    granted: AtomicBool,
 }
 
 impl Leash {
@@ -35,6 +37,16 @@ impl Leash {
     /// Why it must stop, once it must.
     pub(crate) fn why(&self) -> Option<Stop> {
         self.why.get().copied()
+    }
+
+    /// Its lease is in the store: until then the attempt runs ahead of the disk.
+    pub(crate) fn grant(&self) {
+        self.granted.store(true, Ordering::Release);
+    }
+
+    /// Whether its lease is, or was, in the store.
+    pub(crate) fn is_granted(&self) -> bool {
+        self.granted.load(Ordering::Acquire)
     }
 
     /// Fires when it must stop.

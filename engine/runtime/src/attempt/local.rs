@@ -30,8 +30,13 @@ impl LocalAttempts {
         self.all().insert((attempt.run, attempt.token), attempt);
     }
 
-    pub(crate) fn forget(&self, run: RunId, token: u64) {
-        self.all().remove(&(run, token));
+    /// Takes an attempt off the list. One that ran ahead of a commit that failed has its token from nowhere: another
+    /// attempt may have the same by now, and stays.
+    pub(crate) fn forget(&self, run: RunId, token: u64, leash: &Arc<Leash>) {
+        let mut all = self.all();
+        if all.get(&(run, token)).is_some_and(|held| Arc::ptr_eq(&held.leash, leash)) {
+            all.remove(&(run, token));
+        }
     }
 
     pub(crate) fn has(&self, run: RunId, token: u64) -> bool {
@@ -42,9 +47,9 @@ impl LocalAttempts {
         self.all().is_empty()
     }
 
-    /// Those that run now.
+    /// Those that run now and whose leases are in the store.
     pub(crate) fn list(&self) -> Vec<LocalAttempt> {
-        self.all().values().cloned().collect()
+        self.all().values().filter(|attempt| attempt.leash.is_granted()).cloned().collect()
     }
 
     /// Stops all of them as lost: the next start goes on with their runs.

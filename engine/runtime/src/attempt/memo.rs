@@ -5,7 +5,7 @@ use engine_ports::{
     Action, ActionError, ArtifactError, Fingerprint, HoldOwner, LogStream, MemoEntry, MemoKey, StepContext,
 };
 use serde_json::json;
-use vocab::{ActionRef, Caching, Digest, Inputs, Outputs, TenantName, Value};
+use vocab::{ActionRef, Digest, Inputs, Outputs, TenantName, Value};
 
 use crate::shared::Shared;
 
@@ -35,8 +35,7 @@ pub(super) async fn ask(
     trigger: &str,
 ) -> Result<Answer, ActionError> {
     let manifest = action.manifest();
-    let pure = manifest.caching == Caching::Auto && manifest.effects.is_empty();
-    let Some(promise) = promise.filter(|_| pure) else { return Ok(Answer::Off) };
+    let Some(promise) = promise.filter(|_| manifest.is_pure()) else { return Ok(Answer::Off) };
     let say = |text: String| ctx.log.line(LogStream::Factory, &text);
     let outside = match action.fingerprint(ctx, inputs).await? {
         Fingerprint::Nothing => json!(null),

@@ -1,7 +1,6 @@
 //! The actor of one run: turn after turn, each durable before anything outside sees it.
 
 use std::collections::{HashMap, HashSet};
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,20 +8,22 @@ use engine_core::run::{Command, EffectId, Event, IllegalTransition, RunState};
 use engine_ports::{Commit, EffectRecord, Notice, RunRow, StoreError};
 use futures::FutureExt as _;
 use tokio::sync::mpsc;
-use vocab::{Compensation, EffectState, RunId};
+use vocab::{Compensation, RunId};
 
-use super::children::{self, Child};
+use super::children;
+use super::flight::{Flight, Landing};
 use super::load::Loaded;
 use super::message::Message;
 use super::meta::RunMeta;
 use super::project;
-use super::turn::{Grant, Holder, Turn};
-use crate::attempt::{Assignment, Leash, LocalAttempt, Stop, execute};
-use crate::effects;
+use super::turn::{Holder, Turn};
+use crate::attempt::{Leash, Stop};
 use crate::shared::Shared;
 
 /// Messages that one turn, and so one commit, takes up.
 const TURN_MESSAGES: usize = 64;
+/// Events that may wait for the commit before them; then the run takes no more messages until that is durable.
+const AHEAD: usize = 1024;
 /// How long a lease lasts unless it is renewed.
 pub(crate) const LEASE: Duration = Duration::from_secs(60);
 /// A run in which nothing happens for longer than this leaves memory.
@@ -55,9 +56,12 @@ pub(super) struct Actor {
     pub(super) run: RunId,
     pub(super) state: RunState,
     /// The row as it is in the store.
-    row: RunRow,
-    meta: Arc<RunMeta>,
+    pub(super) row: RunRow,
+    pub(super) meta: Arc<RunMeta>,
+    /// What has happened and is not on its way to the disk yet.
     pub(super) turn: Turn,
+    /// What is on its way: at most one commit of a run, so that its events are written in order.
+    in_flight: Option<Flight>,
     committed: bool,
 }
 
@@ -65,7 +69,8 @@ impl Actor {
     pub(super) fn new(shared: &Arc<Shared>, run: RunId, loaded: Loaded) -> Self {
         let Loaded { state, row } = loaded;
         let meta = Arc::new(RunMeta::of(&row));
-        Self { shared: Arc::clone(shared), run, state, row, meta, turn: Turn::default(), committed: false }
+        let (shared, turn) = (Arc::clone(shared), Turn::default());
+        Self { shared, run, state, row, meta, turn, in_flight: None, committed: false }
     }
 
     /// Turn after turn, until nothing is outstanding or the engine stops.
@@ -78,7 +83,7 @@ impl Actor {
         self.recover(outstanding, after_start)?;
         loop {
             self.follow()?;
-            self.flush(outstanding).await?;
+            self.depart(outstanding);
             if self.is_idle(outstanding) {
                 let until = self.turn.wake_at;
                 if self.state.next_ready().is_none() {
@@ -88,13 +93,25 @@ impl Actor {
                     return Ok(());
                 }
             }
+            let (pause, room) = (self.pause(), self.turn.events.len() < AHEAD);
+            let landed = async {
+                match &mut self.in_flight {
+                    Some(flight) => flight.landed().await,
+                    None => std::future::pending().await,
+                }
+            };
             let message = tokio::select! {
                 biased;
-                () = self.shared.stopped.cancelled() => return Ok(()),
-                message = mailbox.recv() => message,
-                () = tokio::time::sleep(self.pause()) => Some(Message::Wake),
+                () = self.shared.stopped.cancelled() => None,
+                landed = landed => {
+                    landed?;
+                    self.arrive(outstanding);
+                    continue;
+                }
+                message = mailbox.recv(), if room => message,
+                () = tokio::time::sleep(pause) => Some(Message::Wake),
             };
-            let Some(message) = message else { return Ok(()) };
+            let Some(message) = message else { return self.end(outstanding).await };
             self.take(message, outstanding)?;
             for _ in 1..TURN_MESSAGES {
                 let Ok(message) = mailbox.try_recv() else { break };
@@ -135,6 +152,101 @@ impl Actor {
         self.turn.record(&mut self.state, self.shared.clock.now(), event)
     }
 
+    /// Starts what may run ahead of the disk, and sends the turn on its way once the one before has arrived.
+    ///
+    /// This is the output-commit rule: what the outside can see (an effect, an answer, a notice, a tool) waits for
+    /// the disk. Pure steps in process do not; what they come to is committed in order and in groups, and when a crash
+    /// takes it, they run again and nobody can tell.
+    fn depart(&mut self, outstanding: &mut Outstanding) {
+        let actions = &self.shared.actions;
+        let ahead = self.turn.grants.extract_if(.., |grant| {
+            actions.get(&grant.action).is_some_and(|action| action.manifest().may_run_ahead())
+        });
+        for grant in ahead.collect::<Vec<_>>() {
+            self.turn.ahead.push(Arc::clone(&grant.leash));
+            self.begin(grant, outstanding);
+        }
+        if self.in_flight.is_some() {
+            return;
+        }
+        let (commit, landing) = self.take_off();
+        if commit.events.is_empty() {
+            self.land(landing, outstanding);
+        } else {
+            let store = Arc::clone(&self.shared.store);
+            let write = async move { store.commit(commit).await }.boxed();
+            self.in_flight = Some(Flight::new(write, landing));
+        }
+    }
+
+    /// The commit that was on its way is durable.
+    fn arrive(&mut self, outstanding: &mut Outstanding) {
+        if let Some(flight) = self.in_flight.take() {
+            self.land(flight.landing(), outstanding);
+        }
+    }
+
+    /// The engine stops: what is on its way arrives, and nothing else leaves.
+    async fn end(&mut self, outstanding: &mut Outstanding) -> Result<(), Broken> {
+        if let Some(flight) = &mut self.in_flight {
+            flight.landed().await?;
+            self.arrive(outstanding);
+        }
+        Ok(())
+    }
+
+    /// All of the turn that must be written, and what follows once it is. The next turn begins.
+    pub(super) fn take_off(&mut self) -> (Commit, Landing) {
+        self.turn.take_off(&mut self.state, &self.row)
+    }
+
+    /// Everything up to here is durable: lets the outside see it.
+    pub(super) fn land(&mut self, landing: Landing, outstanding: &mut Outstanding) {
+        let Landing { row, released, ended, ahead, answers, grants, commands } = landing;
+        if row.seq > self.row.seq {
+            self.committed = true;
+            let over = row.status.is_terminal() && !self.row.status.is_terminal();
+            self.row = row;
+            self.tell_family(over, released);
+            let (tenant, run, seq) = (self.row.tenant.clone(), self.run, self.row.seq);
+            self.shared.bus.publish(Notice { tenant, run, seq });
+        }
+        for leash in ahead {
+            leash.grant();
+        }
+        for token in ended {
+            outstanding.attempts.remove(&token);
+        }
+        for answer in answers {
+            answer();
+        }
+        for grant in grants {
+            grant.leash.grant();
+            self.begin(grant, outstanding);
+        }
+        for command in commands {
+            self.carry_out(&command, outstanding);
+        }
+    }
+
+    /// Tells the run that started this one that it has ended, and those that this one started that what they made stays.
+    fn tell_family(&self, over: bool, released: Vec<RunId>) {
+        if let Some(parent) = self.parent().filter(|_| over) {
+            let told = children::tell_parent(Arc::clone(&self.shared), parent, self.row.clone());
+            self.shared.tasks.spawn(told);
+        }
+        for run in released {
+            let shared = Arc::clone(&self.shared);
+            let told = async move { shared.send(run, Message::HoldEnded { kept: true }).await };
+            self.shared.tasks.spawn(told);
+        }
+    }
+
+    /// Whether a turn became durable since the run was read.
+    pub(super) const fn has_committed(&self) -> bool {
+        self.committed
+    }
+
     /// Everything that follows: decisions to the fixpoint, and attempts as far as there is room.
     pub(super) fn follow(&mut self) -> Result<(), IllegalTransition> {
         let now = self.shared.clock.now();
@@ -153,161 +265,9 @@ impl Actor {
         Ok(())
     }
 
-    /// Makes the turn durable, then lets the outside see it.
-    ///
-    /// This is the place of the output-commit rule: a turn that holds only the start and the end of pure steps in
-    /// process could let its grants go at once and be committed with the next turns, in order; only answers, notices,
-    /// commands and `begin` have to wait. As it stands every turn waits for its commit, and commits of different runs
-    /// share an fsync in the store's writer.
-    async fn flush(&mut self, outstanding: &mut Outstanding) -> Result<(), Broken> {
-        if self.turn.events.is_empty() {
-            self.settled(outstanding);
-            return Ok(());
-        }
-        let commit = self.commit();
-        let row = commit.run.clone();
-        self.shared.store.commit(commit).await?;
-        self.durable(row, outstanding);
-        Ok(())
-    }
-
-    /// Whether a turn became durable since the run was read.
-    pub(super) const fn has_committed(&self) -> bool {
-        self.committed
-    }
-
-    /// All of the turn that must be written.
-    pub(super) fn commit(&mut self) -> Commit {
-        self.turn.commit(&self.state, &self.row)
-    }
-
-    /// The turn is in the store.
-    pub(super) fn durable(&mut self, row: RunRow, outstanding: &mut Outstanding) {
-        let ended = row.status.is_terminal() && !self.row.status.is_terminal();
-        self.row = row;
-        self.committed = true;
-        self.tell_family(ended);
-        self.state.mark_saved();
-        self.settled(outstanding);
-        let (tenant, run, seq) = (self.row.tenant.clone(), self.run, self.row.seq);
-        self.shared.bus.publish(Notice { tenant, run, seq });
-    }
-
-    /// Tells the run that started this one that it has ended, and those that this one started what stays.
-    fn tell_family(&self, ended: bool) {
-        if let Some(parent) = self.parent().filter(|_| ended) {
-            let told = children::tell_parent(Arc::clone(&self.shared), parent, self.row.clone());
-            self.shared.tasks.spawn(told);
-        }
-        let released = self.state.changed_effects().filter(|view| view.state == EffectState::Released);
-        for run in released.filter_map(|view| view.child) {
-            let shared = Arc::clone(&self.shared);
-            let told = async move { shared.send(run, Message::HoldEnded { kept: true }).await };
-            self.shared.tasks.spawn(told);
-        }
-    }
-
     /// The run that started this one.
     fn parent(&self) -> Option<RunId> {
         self.state.created().and_then(|created| created.parent.as_ref()).map(|parent| parent.run)
-    }
-
-    /// Lets out what waited for the store.
-    fn settled(&mut self, outstanding: &mut Outstanding) {
-        for token in std::mem::take(&mut self.turn.ended) {
-            outstanding.attempts.remove(&token);
-        }
-        for answer in std::mem::take(&mut self.turn.answers) {
-            answer();
-        }
-        for grant in std::mem::take(&mut self.turn.grants) {
-            self.begin(grant, outstanding);
-        }
-        for command in std::mem::take(&mut self.turn.commands) {
-            self.carry_out(&command, outstanding);
-        }
-    }
-
-    fn begin(&self, grant: Grant, outstanding: &mut Outstanding) {
-        let Grant { path, attempt, token, action, inputs, timeout, cache, promise, leash, slot } = grant;
-        outstanding.attempts.insert(token, Arc::clone(&leash));
-        let local = LocalAttempt { run: self.run, path: path.clone(), token, leash: Arc::clone(&leash) };
-        self.shared.local.keep(local);
-        if self.shared.stopped.is_cancelled() {
-            leash.stop(Stop::Lost);
-        }
-        let (shared, run, meta) = (Arc::clone(&self.shared), self.run, Arc::clone(&self.meta));
-        let at = path.clone();
-        let assignment = Assignment {
-            run,
-            path,
-            attempt,
-            token,
-            action,
-            inputs,
-            timeout,
-            cache,
-            promise,
-            meta,
-            leash,
-            slot,
-        };
-        self.shared.tasks.spawn(async move {
-            let work = AssertUnwindSafe(execute(Arc::clone(&shared), assignment)).catch_unwind();
-            // Actions that panic are caught further in; this is about the engine's own part.
-            if work.await.is_err() {
-                tracing::error!(%run, path = %at, attempt, "an attempt broke off");
-                shared.local.forget(run, token);
-                shared.send(run, Message::Lost { path: at, token }).await;
-            }
-        });
-    }
-
-    fn carry_out(&self, command: &Command, outstanding: &mut Outstanding) {
-        match command {
-            Command::CancelAttempt { token, .. } => {
-                if let Some(leash) = outstanding.attempts.get(token) {
-                    leash.stop(Stop::Asked);
-                }
-            }
-            Command::ProbeEffect { effect } => {
-                if let Some(record) = self.effect(effect).filter(|_| outstanding.jobs.insert(command.clone()))
-                {
-                    let probe = effects::probe(Arc::clone(&self.shared), Arc::clone(&self.meta), record);
-                    self.shared.tasks.spawn(probe);
-                }
-            }
-            Command::StartRun { path, run, workflow } => {
-                let spec = self.state.plan().spec().workflows.get(workflow);
-                let (Some(spec), Some(inputs)) = (spec, self.state.child_inputs(path)) else { return };
-                if outstanding.jobs.insert(command.clone()) {
-                    let (spec, parent) = (spec.clone(), self.row.clone());
-                    let child = Child { run: *run, spec, inputs, parent, path: path.clone() };
-                    self.shared.tasks.spawn(children::start(Arc::clone(&self.shared), child));
-                }
-            }
-            Command::CancelRun { run } => {
-                let starts =
-                    |other: &Command| matches!(other, Command::StartRun { run: of, .. } if of == run);
-                // While it is being started, the word that it is there brings this up again.
-                if !outstanding.jobs.iter().any(starts) && outstanding.jobs.insert(command.clone()) {
-                    self.shared.tasks.spawn(children::cancel(Arc::clone(&self.shared), self.run, *run));
-                }
-            }
-            Command::TakeBackRun { effect, nth, run } => {
-                if outstanding.jobs.insert(command.clone()) {
-                    let (shared, effect) = (Arc::clone(&self.shared), effect.clone());
-                    self.shared.tasks.spawn(children::take_back(shared, self.run, *run, effect, *nth));
-                }
-            }
-            Command::UndoEffect { effect, nth } => {
-                if let Some(record) = self.effect(effect).filter(|_| outstanding.jobs.insert(command.clone()))
-                {
-                    let undo = effects::undo(Arc::clone(&self.shared), Arc::clone(&self.meta), record, *nth);
-                    self.shared.tasks.spawn(undo);
-                }
-            }
-        }
     }
 
     pub(super) fn effect(&self, effect: &EffectId) -> Option<EffectRecord> {
@@ -317,7 +277,8 @@ impl Actor {
     /// place in the queue without being in memory, once there are many.
     fn is_idle(&self, outstanding: &Outstanding) -> bool {
         let far = || self.turn.wake_at.is_none_or(|at| at.since(self.shared.clock.now()) > LINGER);
-        outstanding.attempts.is_empty()
+        self.in_flight.is_none()
+            && outstanding.attempts.is_empty()
             && outstanding.jobs.is_empty()
             && (self.state.next_ready().is_none() || self.shared.runs.in_memory() > CROWD)
             && far()

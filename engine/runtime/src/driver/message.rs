@@ -61,6 +61,7 @@ pub(crate) struct JournalEntry {
 }
 
 /// What is written.
+#[derive(Clone)]
 pub(crate) enum JournalWrite {
     Begin(Json),
     Made(Json),

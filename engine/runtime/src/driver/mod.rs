@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! messages ─▶ events ─▶ apply ─▶ decide … until nothing follows ─▶ grant slots ─▶ one commit
-//!                                                                                   │ only then
-//!                                                  answers, commands, attempts, notices
+//!     ▲                                                               │             │ only then
+//!     └──────────────── pure steps in process run ahead ◀─────────────┘   answers, commands, attempts, notices
 //! ```
 
 mod actor;
 mod answers;
+mod carry;
 mod children;
+mod flight;
 mod load;
 mod message;
 mod meta;

@@ -8,7 +8,7 @@ use vocab::EffectState;
 use super::actor::{Actor, Outstanding};
 use super::answers;
 use super::message::{JournalEntry, JournalWrite, Message, TooLate};
-use crate::attempt::Ended;
+use crate::attempt::{Ended, Stop};
 use crate::dispatch::Slot;
 
 impl Actor {
@@ -125,7 +125,11 @@ impl Actor {
     }
 
     fn ended(&mut self, ended: Ended) -> Result<(), IllegalTransition> {
-        let Ended { path, token, outcome, slot, answer } = ended;
+        let Ended { path, token, outcome, leash, slot, answer } = ended;
+        if leash.why() == Some(Stop::Lost) {
+            self.turn.slots.extend(slot.and_then(Slot::again));
+            return self.follow();
+        }
         // It stays outstanding until this is durable: if that fails, the report comes again.
         self.turn.ended.push(token);
         match self.state.conclude(&path, token, outcome.report) {
@@ -143,7 +147,14 @@ impl Actor {
 
     fn journal(&mut self, entry: JournalEntry) -> Result<(), IllegalTransition> {
         let JournalEntry { path, name, token, write, answer } = entry;
+        let said = match &write {
+            JournalWrite::Begin(_) => None,
+            JournalWrite::Made(handle) => Some(Some(handle)),
+            JournalWrite::Absent => Some(None),
+        };
+        let known = said.is_some_and(|handle| self.state.journal_has(&path, token, &name, handle));
         let event = match write {
+            _ if known => Ok(None),
             JournalWrite::Begin(intent) => match self.state.begin_effect(&path, token, &name, intent) {
                 Ok(Begin::Record(event)) => Ok(Some(event)),
                 Ok(Begin::Known(_)) => Ok(None),

@@ -133,14 +133,13 @@ async fn create(
         |error: IllegalTransition| StoreError::Database(format!("the run contradicts itself: {error}"));
     actor.record(&Event::RunCreated(Box::new(created))).map_err(internal)?;
     actor.follow().map_err(internal)?;
-    let commit = actor.commit();
-    let row = commit.run.clone();
+    let (commit, landing) = actor.take_off();
     let id = shared.store.create(NewRun { commit, plan: plan_json, origin }).await?;
     if id != run {
         // The run of the first delivery: it goes on, should it stand still.
         shared.runs.start(shared, id, Start::Load);
         return Ok((id, None));
     }
-    actor.durable(row, outstanding);
+    actor.land(landing, outstanding);
     Ok((id, Some(actor)))
 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use engine_core::plan::Plan;
 use engine_core::run::{Command, Event, IllegalTransition, Promise, ReadyStep, RunCreated, RunState};
 use engine_ports::{Commit, EventRecord, Lease, LeaseChange, MemoEntry, RunRow};
-use vocab::{ActionRef, Inputs, RunId, StepPath, Timestamp, WorkerId};
+use vocab::{ActionRef, EffectState, Inputs, RunId, StepPath, Timestamp, WorkerId};
 
+use super::flight::Landing;
 use super::project;
 use crate::attempt::Leash;
 use crate::dispatch::Slot;
@@ -58,6 +59,8 @@ pub(super) struct Turn {
     /// Slots in hand: of attempts that ended in this turn, or offered.
     pub(super) slots: Vec<Slot>,
     pub(super) grants: Vec<Grant>,
+    /// Attempts that were granted and that began already.
+    pub(super) ahead: Vec<Arc<Leash>>,
     /// Tokens of the attempts whose reports are in this turn.
     pub(super) ended: Vec<u64>,
     /// Called once the turn is durable; dropped when it is not.
@@ -144,17 +147,32 @@ impl Turn {
         Ok(false)
     }
 
-    /// All that must be written, together.
-    pub(super) fn commit(&mut self, state: &RunState, before: &RunRow) -> Commit {
+    /// All that must be written, together, and what follows once it is. Another turn begins.
+    pub(super) fn take_off(&mut self, state: &mut RunState, before: &RunRow) -> (Commit, Landing) {
+        let next = Self { wake_at: self.wake_at, ..Self::default() };
+        let this = std::mem::replace(self, next);
         let run = before.id;
-        Commit {
+        let commit = Commit {
             run: project::run_row(state, before),
             expected_seq: before.seq,
-            events: std::mem::take(&mut self.events),
+            events: this.events,
             steps: state.changed_steps().map(|step| project::step_row(run, &step)).collect(),
             effects: state.changed_effects().map(|effect| project::effect_record(run, &effect)).collect(),
-            leases: std::mem::take(&mut self.leases).into_values().collect(),
-            memos: std::mem::take(&mut self.memos),
-        }
+            leases: this.leases.into_values().collect(),
+            memos: this.memos,
+        };
+        let released = state.changed_effects().filter(|view| view.state == EffectState::Released);
+        let landing = Landing {
+            row: commit.run.clone(),
+            released: released.filter_map(|view| view.child).collect(),
+            ended: this.ended,
+            ahead: this.ahead,
+            answers: this.answers,
+            grants: this.grants,
+            commands: this.commands,
+        };
+        // Should the commit fail, the run is read anew: nothing else knows what was written.
+        state.mark_saved();
+        (commit, landing)
     }
 }

@@ -10,6 +10,7 @@ use engine_ports::{
     NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
 };
 use serde_json::Value as Json;
+use tokio::sync::watch;
 use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 /// What happens at a write.
@@ -31,6 +32,8 @@ pub(crate) struct Faulty {
     under_way: AtomicUsize,
     plan: Mutex<Option<(usize, Fault)>>,
     dead: Mutex<bool>,
+    /// Number of the last write that goes through; the others wait.
+    last: watch::Sender<usize>,
 }
 
 /// A write, until it ends or whoever waited for it goes.
@@ -57,7 +60,24 @@ impl Faulty {
             under_way: AtomicUsize::new(0),
             plan: Mutex::new(None),
             dead: Mutex::new(false),
+            last: watch::Sender::new(usize::MAX),
         }
+    }
+
+    /// After `more` writes the others wait: a disk that takes its time.
+    pub(crate) fn hold_after(&self, more: usize) {
+        self.last.send_replace(self.writes() + more);
+    }
+
+    /// Writes go through again.
+    pub(crate) fn let_go(&self) {
+        self.last.send_replace(usize::MAX);
+    }
+
+    /// The process dies while writes wait: none of them is ever made.
+    pub(crate) fn die(&self) {
+        *self.dead.lock().unwrap() = true;
+        self.let_go();
     }
 
     /// Writes so far.
@@ -99,6 +119,9 @@ impl Faulty {
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let fault = self.plan.lock().unwrap().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
         let _under_way = UnderWay::begin(&self.under_way);
+        // The sender is part of the store and so is still there.
+        let _ = self.last.subscribe().wait_for(|last| number <= *last).await;
+        self.alive()?;
         self.meet(fault, work).await
     }
 
