@@ -1,5 +1,6 @@
 //! Who may start an attempt now.
 
+mod queue;
 mod slots;
 
 pub use slots::SlotsStatus;

@@ -1,18 +1,23 @@
-//! Room for attempts on this worker: a bounded number of slots, handed out first come, first served across runs.
+//! Room for attempts on this worker: a bounded number of slots, shared evenly between tenants.
 //!
 //! A run with a ready step takes a slot when one is free and nobody waits; otherwise it queues, once. A slot that
-//! comes free goes to the run that waits longest, which may start one step with it and queues again for the next:
-//! so runs take turns, however many steps each has ready.
+//! comes free goes to the run whose turn it is ([`FairQueue`]), which may start one step with it and queues again for
+//! the next: so runs take turns, however many steps each has ready.
 
-use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use vocab::RunId;
+use tokio::time::Instant;
+use vocab::{RunId, TenantName};
+
+use super::queue::FairQueue;
 
 /// Attempts in a row that a run may make with one slot while others wait: short steps follow each other in one
 /// commit, and nobody waits for long.
 const TURNS: u32 = 8;
+/// And no longer than this, so that long steps do not add up.
+const TURNS_TIME: Duration = Duration::from_millis(250);
 
 /// How full this worker is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +49,7 @@ struct Inner {
 #[derive(Debug)]
 struct State {
     free: usize,
-    queue: VecDeque<RunId>,
-    queued: HashSet<RunId>,
+    queue: FairQueue,
     paused: Option<String>,
     closed: bool,
 }
@@ -54,8 +58,10 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Slot {
     inner: Arc<Inner>,
+    /// Whose run has it.
+    tenant: TenantName,
+    since: Instant,
     turns: u32,
-    spent: bool,
 }
 
 impl Slots {
@@ -63,41 +69,31 @@ impl Slots {
     pub(crate) fn new(capacity: usize) -> (Self, mpsc::Receiver<(RunId, Slot)>) {
         let capacity = capacity.max(1);
         let (offers, offered) = mpsc::channel(capacity);
-        let state = State {
-            free: capacity,
-            queue: VecDeque::new(),
-            queued: HashSet::new(),
-            paused: None,
-            closed: false,
-        };
+        let state = State { free: capacity, queue: FairQueue::default(), paused: None, closed: false };
         (Self { inner: Arc::new(Inner { capacity, state: Mutex::new(state), offers }) }, offered)
     }
 
-    /// A slot, when one is free and nobody waits for it.
-    pub(crate) fn take(&self) -> Option<Slot> {
+    /// A slot for a run of the tenant, when one is free and nobody waits for it.
+    pub(crate) fn take(&self, tenant: &TenantName) -> Option<Slot> {
         let mut state = self.inner.state();
-        if state.paused.is_some() || state.free == 0 || !state.queue.is_empty() {
+        if state.paused.is_some() || state.free == 0 || state.queue.len() > 0 {
             return None;
         }
         state.free -= 1;
-        Some(Slot::new(&self.inner))
+        state.queue.took(tenant);
+        Some(Slot::new(&self.inner, tenant.clone()))
     }
 
     /// The run waits for a slot. A run that waits already keeps its place.
-    pub(crate) fn wait(&self, run: RunId) {
+    pub(crate) fn wait(&self, run: RunId, tenant: &TenantName) {
         let mut state = self.inner.state();
-        if state.queued.insert(run) {
-            state.queue.push_back(run);
-        }
+        state.queue.wait(run, tenant);
         Inner::offer(&self.inner, state);
     }
 
     /// The run waits no longer.
     pub(crate) fn forget(&self, run: RunId) {
-        let mut state = self.inner.state();
-        if state.queued.remove(&run) {
-            state.queue.retain(|queued| *queued != run);
-        }
+        self.inner.state().queue.forget(run);
     }
 
     /// There is too little space to start anything new, for this reason; or enough again.
@@ -140,28 +136,25 @@ impl Inner {
     /// Offers free slots to those who wait.
     fn offer(this: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         while state.paused.is_none() && state.free > 0 {
-            let Some(run) = state.queue.pop_front() else { break };
-            state.queued.remove(&run);
-            state.free -= 1;
             // There are never more offers under way than slots; a closed channel means that the engine is gone.
-            if let Err(refused) = this.offers.try_send((run, Slot::new(this))) {
-                refused.into_inner().1.spent = true;
-                state.free += 1;
-                break;
-            }
+            let Ok(offer) = this.offers.try_reserve() else { break };
+            let Some((run, tenant)) = state.queue.next() else { break };
+            state.free -= 1;
+            offer.send((run, Slot::new(this, tenant)));
         }
     }
 }
 
 impl Slot {
-    fn new(inner: &Arc<Inner>) -> Self {
-        Self { inner: Arc::clone(inner), turns: 0, spent: false }
+    fn new(inner: &Arc<Inner>, tenant: TenantName) -> Self {
+        Self { inner: Arc::clone(inner), tenant, since: Instant::now(), turns: 0 }
     }
 
     /// The same slot for the run's next attempt, unless it is another run's turn.
     pub(crate) fn again(mut self) -> Option<Self> {
         let state = self.inner.state();
-        let keep = state.paused.is_none() && (state.queue.is_empty() || self.turns < TURNS);
+        let short = self.turns < TURNS && self.since.elapsed() < TURNS_TIME;
+        let keep = state.paused.is_none() && (state.queue.len() == 0 || short);
         drop(state);
         self.turns += 1;
         keep.then_some(self)
@@ -170,11 +163,10 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if !self.spent {
-            let mut state = self.inner.state();
-            state.free += 1;
-            Inner::offer(&self.inner, state);
-        }
+        let mut state = self.inner.state();
+        state.free += 1;
+        state.queue.gave_back(&self.tenant);
+        Inner::offer(&self.inner, state);
     }
 }
 
@@ -183,6 +175,10 @@ mod tests {
     use vocab::SeededIds;
 
     use super::*;
+
+    fn tenant() -> TenantName {
+        TenantName::default_tenant()
+    }
 
     fn runs(count: usize) -> Vec<RunId> {
         let ids = SeededIds::default();
@@ -193,16 +189,16 @@ mod tests {
     fn a_free_slot_goes_to_the_run_that_waits_longest() {
         let (slots, mut offered) = Slots::new(1);
         let runs = runs(2);
-        let held = slots.take().unwrap();
-        slots.wait(runs[0]);
-        slots.wait(runs[1]);
-        slots.wait(runs[0]);
+        let held = slots.take(&tenant()).unwrap();
+        slots.wait(runs[0], &tenant());
+        slots.wait(runs[1], &tenant());
+        slots.wait(runs[0], &tenant());
         assert!(offered.try_recv().is_err());
         drop(held);
         let (first, slot) = offered.try_recv().unwrap();
         assert_eq!(first, runs[0]);
-        slots.wait(first);
-        assert!(slots.take().is_none());
+        slots.wait(first, &tenant());
+        assert!(slots.take(&tenant()).is_none());
         drop(slot);
         assert_eq!(offered.try_recv().unwrap().0, runs[1]);
     }
@@ -211,8 +207,8 @@ mod tests {
     fn a_pause_holds_back_everything_and_its_end_lets_it_go() {
         let (slots, mut offered) = Slots::new(2);
         slots.space(Some("full".into()));
-        assert!(slots.take().is_none());
-        slots.wait(runs(1)[0]);
+        assert!(slots.take(&tenant()).is_none());
+        slots.wait(runs(1)[0], &tenant());
         assert!(offered.try_recv().is_err());
         assert_eq!(slots.status().waiting, 1);
         slots.space(None);
@@ -223,11 +219,11 @@ mod tests {
     #[test]
     fn a_run_keeps_its_slot_for_a_bounded_number_of_turns_while_others_wait() {
         let (slots, _offered) = Slots::new(1);
-        let mut slot = slots.take().unwrap();
+        let mut slot = slots.take(&tenant()).unwrap();
         for _ in 0..100 {
             slot = slot.again().unwrap();
         }
-        slots.wait(runs(1)[0]);
+        slots.wait(runs(1)[0], &tenant());
         assert!(slot.again().is_none());
     }
 
@@ -236,7 +232,7 @@ mod tests {
         let (slots, mut offered) = Slots::new(3);
         let runs = runs(10);
         for run in &runs {
-            slots.wait(*run);
+            slots.wait(*run, &tenant());
         }
         let mut served = 0;
         while let Ok((_, slot)) = offered.try_recv() {
@@ -245,7 +241,7 @@ mod tests {
         }
         assert_eq!(served, 10);
         assert_eq!(slots.status().taken, 0);
-        slots.wait(runs[0]);
+        slots.wait(runs[0], &tenant());
         drop(offered);
         assert_eq!(slots.status().taken, 0);
     }

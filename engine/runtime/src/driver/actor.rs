@@ -252,12 +252,12 @@ impl Actor {
         let now = self.shared.clock.now();
         self.turn.settle(&mut self.state, now)?;
         let holder = Holder { run: self.run, worker: self.shared.worker, until: now.plus(LEASE) };
-        let slots = &self.shared.slots;
+        let (slots, tenant) = (&self.shared.slots, &self.meta.tenant);
         let before = self.turn.grants.len();
-        let waits = self.turn.grant(&mut self.state, now, holder, || slots.take())?;
+        let waits = self.turn.grant(&mut self.state, now, holder, || slots.take(tenant))?;
         self.turn.slots.clear();
         if waits {
-            slots.wait(self.run);
+            slots.wait(self.run, tenant);
         }
         if self.turn.grants.len() > before {
             self.turn.settle(&mut self.state, now)?;

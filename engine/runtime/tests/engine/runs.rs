@@ -252,3 +252,26 @@ async fn a_secret_reaches_neither_log_nor_message() {
     assert_eq!(world.log(&engine, row.id, "a", 1).await[0], "the secret is ***");
     world.close(engine).await;
 }
+
+#[tokio::test]
+async fn a_tenant_with_many_runs_does_not_hold_up_another() {
+    let mut world = World::new(On::Memory).await;
+    world.limits.concurrent_attempts = 1;
+    let engine = world.start().await;
+    let step =
+        |name: &str| format!("steps:\n  {name}:\n    uses: test/plain@v1\n    with: {{ act: sleep }}\n");
+    let mut runs = Vec::new();
+    for _ in 0..5 {
+        runs.push(world.submit(&engine, &step("many")).await);
+    }
+    let mut submission = world.submission(&step("one"));
+    submission.tenant = "other".parse().unwrap();
+    runs.push(engine.submit(submission).await.unwrap());
+    for run in runs {
+        assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+    }
+    let events = world.outside.events();
+    let turn = events.iter().filter(|event| event.starts_with("ran ")).position(|event| event == "ran one 1");
+    assert!(turn.unwrap() <= 2, "{events:?}");
+    world.close(engine).await;
+}

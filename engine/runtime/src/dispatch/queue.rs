@@ -1,0 +1,147 @@
+//! The order in which runs get what is scarce: tenants share evenly, and the runs of a tenant take turns.
+//!
+//! Next is a run of the tenant that executes the fewest attempts of all that wait; of several such, the one that was
+//! served longest ago. So a tenant with a thousand runs and one with a single run get a slot each, however the
+//! thousand came first, and a tenant that is alone has all of them.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use vocab::{RunId, TenantName};
+
+/// Who waits, and who has how much.
+#[derive(Debug, Default)]
+pub(super) struct FairQueue {
+    /// Tenants that wait or have something.
+    tenants: BTreeMap<TenantName, Share>,
+    /// Runs that wait, each once.
+    waiting: HashMap<RunId, TenantName>,
+    /// How often somebody was served.
+    served: u64,
+}
+
+#[derive(Debug, Default)]
+struct Share {
+    /// Slots that its runs have.
+    taken: usize,
+    /// When it was last served, in the count of all servings.
+    served: u64,
+    /// Its runs that wait, in the order in which they came.
+    runs: VecDeque<RunId>,
+}
+
+impl FairQueue {
+    /// The run waits, if it does not yet. A run that waits already keeps its place.
+    pub(super) fn wait(&mut self, run: RunId, tenant: &TenantName) {
+        if self.waiting.contains_key(&run) {
+            return;
+        }
+        self.waiting.insert(run, tenant.clone());
+        self.tenants.entry(tenant.clone()).or_default().runs.push_back(run);
+    }
+
+    /// The run waits no longer.
+    pub(super) fn forget(&mut self, run: RunId) {
+        let Some(tenant) = self.waiting.remove(&run) else { return };
+        if let Some(share) = self.tenants.get_mut(&tenant) {
+            share.runs.retain(|waiting| *waiting != run);
+        }
+        self.tidy(&tenant);
+    }
+
+    /// The run whose turn it is, with its tenant. It has what it waited for.
+    pub(super) fn next(&mut self) -> Option<(RunId, TenantName)> {
+        let waiting = self.tenants.iter_mut().filter(|(_, share)| !share.runs.is_empty());
+        let (tenant, share) = waiting.min_by_key(|(_, share)| (share.taken, share.served))?;
+        let run = share.runs.pop_front()?;
+        let tenant = tenant.clone();
+        self.waiting.remove(&run);
+        self.took(&tenant);
+        Some((run, tenant))
+    }
+
+    /// A run of the tenant has one more.
+    pub(super) fn took(&mut self, tenant: &TenantName) {
+        self.served += 1;
+        let share = self.tenants.entry(tenant.clone()).or_default();
+        share.taken += 1;
+        share.served = self.served;
+    }
+
+    /// A run of the tenant has one less.
+    pub(super) fn gave_back(&mut self, tenant: &TenantName) {
+        if let Some(share) = self.tenants.get_mut(tenant) {
+            share.taken = share.taken.saturating_sub(1);
+        }
+        self.tidy(tenant);
+    }
+
+    /// How many runs wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn tidy(&mut self, tenant: &TenantName) {
+        if self.tenants.get(tenant).is_some_and(|share| share.taken == 0 && share.runs.is_empty()) {
+            self.tenants.remove(tenant);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vocab::SeededIds;
+
+    use super::*;
+
+    fn tenant(name: &str) -> TenantName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn a_tenant_with_many_runs_does_not_hold_up_one_with_few() {
+        let ids = SeededIds::default();
+        let mut queue = FairQueue::default();
+        for _ in 0..100 {
+            queue.wait(RunId::generate(&ids), &tenant("large"));
+        }
+        assert_eq!(queue.next().unwrap().1, tenant("large"), "alone, it has everything");
+        for _ in 0..2 {
+            queue.wait(RunId::generate(&ids), &tenant("small"));
+        }
+        let order: Vec<_> = (0..6).map(|_| queue.next().unwrap().1.to_string()).collect();
+        assert_eq!(order, ["small", "large", "small", "large", "large", "large"]);
+        // What the large one gives back goes to whoever has least.
+        queue.gave_back(&tenant("small"));
+        queue.gave_back(&tenant("small"));
+        queue.wait(RunId::generate(&ids), &tenant("small"));
+        assert_eq!(queue.next().unwrap().1, tenant("small"));
+    }
+
+    #[test]
+    fn equals_take_turns_and_so_do_the_runs_of_each() {
+        let ids = SeededIds::default();
+        let mut queue = FairQueue::default();
+        let runs: Vec<_> = (0..6).map(|_| RunId::generate(&ids)).collect();
+        for (number, run) in runs.iter().enumerate() {
+            queue.wait(*run, &tenant(if number < 3 { "a" } else { "b" }));
+        }
+        let mut order = Vec::new();
+        while let Some((run, of)) = queue.next() {
+            order.push(run);
+            queue.gave_back(&of);
+        }
+        assert_eq!(order, [0, 3, 1, 4, 2, 5].map(|number| runs[number]));
+        assert!(queue.tenants.is_empty(), "nothing is kept about who has and wants nothing");
+    }
+
+    #[test]
+    fn a_run_waits_once_and_can_stop_waiting() {
+        let ids = SeededIds::default();
+        let (mut queue, one) = (FairQueue::default(), RunId::generate(&ids));
+        queue.wait(one, &tenant("a"));
+        queue.wait(one, &tenant("a"));
+        assert_eq!(queue.len(), 1);
+        queue.forget(one);
+        assert_eq!((queue.len(), queue.next()), (0, None));
+    }
+}
