@@ -25,7 +25,7 @@ use crate::data::{AdminToken, DataError, DataFolder, Endpoint, FolderLock, Seale
 use crate::factory::{Factory, FactoryParts};
 use crate::filters::Tokens;
 use crate::metrics::{self, Metrics};
-use crate::upkeep::{Policy, UNUSED, Upkeep, upkeep};
+use crate::upkeep::{Policy, Upkeep, unused_age, upkeep};
 
 /// How long content that nobody holds yet is safe.
 const LEASE: Duration = Duration::from_secs(3600);
@@ -165,7 +165,7 @@ impl Wired {
             logs: logs.clone(),
             clock: Arc::clone(&clock),
             policy: Policy::of(&config.retention),
-            unused: Some(UNUSED),
+            unused: unused_age(&config.retention),
         };
         tokio::spawn(upkeep(kept_up, background.clone()));
         let databases = [engine_db.clone(), registry_db.into()];

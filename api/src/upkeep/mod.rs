@@ -8,6 +8,6 @@ mod round;
 #[cfg(test)]
 mod world;
 
-pub(crate) use cache::UNUSED;
+pub(crate) use cache::unused_age;
 pub(crate) use policy::Policy;
 pub(crate) use round::{Upkeep, upkeep};

@@ -55,13 +55,15 @@ pub(crate) async fn upkeep(upkeep: Upkeep, stop: CancellationToken) {
 }
 
 impl Upkeep {
-    async fn round(&self, stop: &CancellationToken) {
-        // Before runs go: what they hold tells which entries they used.
+    pub(super) async fn round(&self, stop: &CancellationToken) {
         if let Some(age) = self.unused {
             let content = self.registry.content();
             match forget_unused(content, &*self.runs, age, self.clock.now(), stop).await {
                 Ok(0) => {}
-                Ok(entries) => tracing::info!(entries, "cache entries that nobody used were forgotten"),
+                Ok(entries) => tracing::info!(
+                    entries,
+                    "cache entries that no run used for `retention.cache_days` were forgotten"
+                ),
                 Err(error) => tracing::warn!(%error, "unused cache entries could not be forgotten"),
             }
         }

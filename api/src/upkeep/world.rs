@@ -93,7 +93,7 @@ impl World {
             seq,
         };
         let path: StepPath = "a".parse().unwrap();
-        let entry = |key| MemoEntry { key, outputs: BTreeMap::new(), run: id, path, at: now };
+        let entry = |key| MemoEntry { key, outputs: BTreeMap::new(), run: id, path, at: now, used: now };
         let commit = Commit {
             run,
             expected_seq: 0,

@@ -6,6 +6,7 @@ mod actions;
 mod bounds;
 mod cache;
 mod children;
+mod clock;
 mod crashes;
 mod decisions;
 mod effects;
