@@ -8,7 +8,7 @@ use engine_ports::{
 };
 use engine_runtime::{
     ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, Logs, ShimConfig,
-    ShimRunner, StartError, SystemClock, SystemIds,
+    ShimRunner, SpaceWatch, StartError, SystemClock, SystemIds,
 };
 use engine_stores::{SqlDatabase, SqlProjectStore, SqlRunStore, SqlTokenStore};
 use lang::Catalogue;
@@ -116,9 +116,9 @@ impl Wired {
         let token_store = Arc::new(SqlTokenStore::new(engine_db.clone()));
         ensure_admin(&folder, &*token_store, &*clock).await?;
         let background = CancellationToken::new();
-        let room = Arc::new(DataRoom::new(folder.path(), &limits));
-        tokio::spawn(Arc::clone(&room).watch(Arc::clone(&clock), background.clone()));
-        let registry = open_registry(&folder, &limits, room, registry_db.clone(), &clock, &ids).await?;
+        let space = Arc::new(SpaceWatch::new(folder.path(), &limits));
+        let registry =
+            open_registry(&folder, &limits, Arc::clone(&space), registry_db.clone(), &clock, &ids).await?;
         let tools: Arc<dyn ToolRunner> = Arc::new(open_tools(&folder, &limits, environment)?);
         let artifacts: Arc<dyn ArtifactStore> =
             Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits));
@@ -149,6 +149,7 @@ impl Wired {
             logs: logs.clone(),
             log_files_stay: purpose == Purpose::Run,
             dirs: EngineDirs::below(folder.path()),
+            space,
             limits: limits.clone(),
             worker: WorkerId::generate(&*ids),
         })
@@ -257,7 +258,7 @@ async fn open_engine(
 async fn open_registry(
     folder: &DataFolder,
     limits: &Limits,
-    room: Arc<DataRoom>,
+    space: Arc<SpaceWatch>,
     database: Database,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdSource>,
@@ -266,7 +267,7 @@ async fn open_registry(
         folder: folder.path().to_owned(),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
-        admission: room,
+        admission: Arc::new(DataRoom(space)),
         lease: LEASE,
         blob_bytes: limits.blob_bytes,
         manifest_bytes: limits.manifest_bytes,

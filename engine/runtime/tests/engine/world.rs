@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use engine_ports::{EffectRecord, RunRow, RunStore, Services, StepRow, StepSettings};
 use engine_runtime::{
-    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, LogName, Logs, StartError,
-    Submission, SystemIds,
+    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LogArchive, LogName, Logs, SpaceWatch,
+    StartError, Submission, SystemIds,
 };
 use engine_stores::{MemoryRunStore, SqliteRunStore};
 use futures::TryStreamExt as _;
@@ -97,6 +97,7 @@ impl World {
             logs: self.logs(clock),
             log_files_stay: false,
             dirs: EngineDirs::below(self.home.path()),
+            space: Arc::new(SpaceWatch::new(self.home.path(), &self.limits)),
             limits: self.limits.clone(),
             worker,
         };
