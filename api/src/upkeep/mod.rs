@@ -1,6 +1,7 @@
 //! What is done now and then: runs that are old are removed, what nobody holds or needs any more goes with them.
 
 mod cache;
+mod claims;
 mod holds;
 mod policy;
 mod prune;
