@@ -154,7 +154,11 @@ impl Wired {
             worker: WorkerId::generate(&*ids),
         })
         .await?;
-        let bounds = Bounds { file_bytes: size(limits.workflow_bytes), ..Bounds::default() };
+        let bounds = Bounds {
+            files: size(limits.workflow_files),
+            file_bytes: size(limits.workflow_bytes),
+            ..Bounds::default()
+        };
         let reader =
             RepositoryReader::new(Arc::clone(&tools), config.steps.clone(), folder.repositories(), bounds);
         tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
