@@ -8,7 +8,7 @@ use engine_ports::{
 };
 use engine_runtime::{
     ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LargeValues, LogArchive, Logs,
-    ShimConfig, ShimRunner, StartError, SystemClock, SystemIds,
+    ShimConfig, ShimRunner, SpaceWatch, StartError, SystemClock, SystemIds,
 };
 use engine_stores::{SqlDatabase, SqlProjectStore, SqlRunStore, SqlTokenStore};
 use lang::Catalogue;
@@ -25,7 +25,7 @@ use crate::data::{AdminToken, DataError, DataFolder, Endpoint, FolderLock, Seale
 use crate::factory::{Factory, FactoryParts};
 use crate::filters::Tokens;
 use crate::metrics::{self, Metrics};
-use crate::upkeep::{Policy, UNUSED, Upkeep, upkeep};
+use crate::upkeep::{Policy, Upkeep, unused_age, upkeep};
 
 /// How long content that nobody holds yet is safe.
 const LEASE: Duration = Duration::from_secs(3600);
@@ -116,9 +116,9 @@ impl Wired {
         let token_store = Arc::new(SqlTokenStore::new(engine_db.clone()));
         ensure_admin(&folder, &*token_store, &*clock).await?;
         let background = CancellationToken::new();
-        let room = Arc::new(DataRoom::new(folder.path(), &limits));
-        tokio::spawn(Arc::clone(&room).watch(Arc::clone(&clock), background.clone()));
-        let registry = open_registry(&folder, &limits, room, registry_db.clone(), &clock, &ids).await?;
+        let space = Arc::new(SpaceWatch::new(folder.path(), &limits));
+        let registry =
+            open_registry(&folder, &limits, Arc::clone(&space), registry_db.clone(), &clock, &ids).await?;
         let tools: Arc<dyn ToolRunner> = Arc::new(open_tools(&folder, &limits, environment)?);
         let artifacts: Arc<dyn ArtifactStore> =
             Arc::new(RegistryArtifacts::new(registry.content().clone(), &limits));
@@ -150,11 +150,16 @@ impl Wired {
             logs: logs.clone(),
             log_files_stay: purpose == Purpose::Run,
             dirs: EngineDirs::below(folder.path()),
+            space,
             limits: limits.clone(),
             worker: WorkerId::generate(&*ids),
         })
         .await?;
-        let bounds = Bounds { file_bytes: size(limits.workflow_bytes), ..Bounds::default() };
+        let bounds = Bounds {
+            files: size(limits.workflow_files),
+            file_bytes: size(limits.workflow_bytes),
+            ..Bounds::default()
+        };
         let reader =
             RepositoryReader::new(Arc::clone(&tools), config.steps.clone(), folder.repositories(), bounds);
         tokio::spawn(metrics::count(Arc::clone(&bus), Arc::clone(&runs), background.clone()));
@@ -166,7 +171,7 @@ impl Wired {
             logs: logs.clone(),
             clock: Arc::clone(&clock),
             policy: Policy::of(&config.retention),
-            unused: Some(UNUSED),
+            unused: unused_age(&config.retention),
         };
         tokio::spawn(upkeep(kept_up, background.clone()));
         let databases = [engine_db.clone(), registry_db.into()];
@@ -258,7 +263,7 @@ async fn open_engine(
 async fn open_registry(
     folder: &DataFolder,
     limits: &Limits,
-    room: Arc<DataRoom>,
+    space: Arc<SpaceWatch>,
     database: Database,
     clock: &Arc<dyn Clock>,
     ids: &Arc<dyn IdSource>,
@@ -267,7 +272,7 @@ async fn open_registry(
         folder: folder.path().to_owned(),
         clock: Arc::clone(clock),
         ids: Arc::clone(ids),
-        admission: room,
+        admission: Arc::new(DataRoom(space)),
         lease: LEASE,
         blob_bytes: limits.blob_bytes,
         manifest_bytes: limits.manifest_bytes,

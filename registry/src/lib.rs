@@ -17,8 +17,7 @@ pub use catalog::{
     Catalog, Event, Expect, Push, Pushed, Referrers, Resolved, TagMove, TagMoveRecord, Withdrawal,
 };
 pub use content::{
-    Admission, Blob, Content, FreeSpace, HeldBy, Holder, Opened, Settings, StoredManifest, Swept, Unbounded,
-    Verdict,
+    Admission, Blob, Content, HeldBy, Holder, Opened, Settings, StoredManifest, Swept, Unbounded, Verdict,
 };
 pub use error::Error;
 pub use model::{

@@ -53,7 +53,7 @@ fn refused(error: ActionError) -> ReadError {
 
 fn too_many(found: usize, most: usize) -> ReadError {
     let message = format!(
-        "`{WORKFLOW_FOLDER}/` holds {found} workflow files ({}), and at most {most} are read: merge or remove some, move what \
+        "`{WORKFLOW_FOLDER}/` holds {found} workflow files ({}), and at most {most} are read (`limits.workflow_files`): merge or remove some, move what \
          is no workflow elsewhere, or split the repository",
         SUFFIXES.join(", ")
     );

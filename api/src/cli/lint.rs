@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use vocab::Limits;
 
 use super::Failure;
-use super::args::TrustArg;
+use super::args::{ConfigArgs, TrustArg};
 use super::setup::Setup;
 use crate::catalogue::catalogue;
 use crate::ui::{Output, Tone};
@@ -29,10 +29,12 @@ pub(super) struct Lint {
     /// For people or for scripts
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 pub(super) fn lint(command: &Lint, setup: &Setup) -> Result<(), Failure> {
-    let options = options(command.trust);
+    let options = options(setup.limits(&command.config.flags(&[]))?, command.trust);
     let catalogue = catalogue();
     let (mut found, mut errors, mut warnings, mut omitted) = (Vec::new(), 0_usize, 0_usize, 0_usize);
     for path in &command.files {
@@ -85,9 +87,9 @@ fn unreadable(path: &Path, failure: &Failure) -> Json {
 }
 
 /// How files on the command line are compiled.
-pub(super) fn options(trust: Option<TrustArg>) -> CompileOptions {
+pub(super) fn options(limits: Limits, trust: Option<TrustArg>) -> CompileOptions {
     let trust = if trust == Some(TrustArg::Host) { Trust::Host } else { Trust::Isolated };
-    CompileOptions { limits: Limits::default(), trust }
+    CompileOptions { limits, trust }
 }
 
 /// Reads a workflow, no more of it than the limit allows and one byte.

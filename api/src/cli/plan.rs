@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::args::TrustArg;
+use super::args::{ConfigArgs, TrustArg};
 use super::compile::compile;
 use super::setup::Setup;
 use super::{Failure, lint};
@@ -24,6 +24,8 @@ pub(super) struct Plan {
     /// For people or for scripts
     #[arg(long, value_enum, default_value = "text")]
     output: Output,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 /// Draw the graph of a workflow.
@@ -40,6 +42,8 @@ pub(super) struct Graph {
     /// The language of the drawing
     #[arg(long, value_enum, default_value = "mermaid")]
     format: Format,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -49,7 +53,7 @@ enum Format {
 }
 
 pub(super) fn plan(command: &Plan, setup: &Setup) -> Result<(), Failure> {
-    let plan = planned(&command.file, command.trust, setup)?;
+    let plan = planned(&command.file, command.trust, &command.config, setup)?;
     if command.output == Output::Json {
         setup.ui.json(&plan);
         return Ok(());
@@ -71,14 +75,20 @@ pub(super) fn plan(command: &Plan, setup: &Setup) -> Result<(), Failure> {
 }
 
 pub(super) fn graph(command: &Graph, setup: &Setup) -> Result<(), Failure> {
-    let plan = planned(&command.file, command.trust, setup)?;
+    let plan = planned(&command.file, command.trust, &command.config, setup)?;
     let drawing = if command.format == Format::Dot { plan.dot } else { plan.mermaid };
     setup.ui.line(drawing.trim_end());
     Ok(())
 }
 
-fn planned(file: &Path, trust: Option<TrustArg>, setup: &Setup) -> Result<PlanAnswer, Failure> {
+fn planned(
+    file: &Path,
+    trust: Option<TrustArg>,
+    config: &ConfigArgs,
+    setup: &Setup,
+) -> Result<PlanAnswer, Failure> {
     let catalogue = catalogue();
-    let workflow = compile(file, &lint::options(trust), &catalogue, setup)?;
+    let options = lint::options(setup.limits(&config.flags(&[]))?, trust);
+    let workflow = compile(file, &options, &catalogue, setup)?;
     PlanAnswer::of(&workflow, &catalogue).map_err(Failure::new)
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use engine_ports::Notice;
 use engine_runtime::LogName;
 use futures::StreamExt as _;
-use lang::{CompileOptions, Workflow};
+use lang::Workflow;
 use tokio::sync::broadcast::Receiver;
 use vocab::{Inputs, RunId, RunStatus, StepStatus};
 
@@ -55,7 +55,7 @@ pub(super) struct Run {
 pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
     let mut config = setup.resolve(&command.config.flags(&[]))?.config;
     setup.start_log(&config.log, true)?;
-    let options = CompileOptions { limits: config.limits.clone(), ..lint::options(command.trust) };
+    let options = lint::options(config.limits.clone(), command.trust);
     let workflow = compile(&command.file, &options, &catalogue(), setup)?;
     let inputs = inputs(&workflow, &command.inputs)?;
     let repository = Repository::around(&command.file, setup.ui);

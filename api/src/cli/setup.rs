@@ -1,9 +1,10 @@
 //! What every command has at hand: the environment and the terminal.
 
 use tracing_subscriber::EnvFilter;
+use vocab::Limits;
 
 use super::Failure;
-use crate::config::{Environment, Flags, LogConfig, LogFormat, Resolved, resolve};
+use crate::config::{Environment, Flags, LogConfig, LogFormat, Resolved, limits, resolve};
 use crate::ui::Ui;
 
 /// The surroundings of a command.
@@ -23,6 +24,11 @@ impl Setup {
     /// The configuration in force.
     pub(super) fn resolve(&self, flags: &Flags) -> Result<Resolved, Failure> {
         Ok(resolve(&self.environment, flags)?)
+    }
+
+    /// The bounds in force, for commands that need no data folder.
+    pub(super) fn limits(&self, flags: &Flags) -> Result<Limits, Failure> {
+        Ok(limits(&self.environment, flags)?)
     }
 
     /// Starts the log of the process, on standard error. A `quiet` one leaves the default level at warnings.

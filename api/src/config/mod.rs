@@ -16,5 +16,5 @@ pub use error::ConfigError;
 pub use model::{Config, LogConfig, LogFormat, RetentionConfig, TlsConfig};
 pub(crate) use redact::hide_credentials;
 pub use reference::reference;
-pub use resolve::{Flags, Origin, Resolved, Shown, resolve};
+pub use resolve::{Flags, Origin, Resolved, Shown, limits, resolve};
 pub use table::{Kind, Setting, settings};

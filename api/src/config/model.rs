@@ -77,7 +77,7 @@ pub struct LogConfig {
     pub format: LogFormat,
 }
 
-/// How long runs and deliveries are kept that are over.
+/// How long runs and deliveries are kept that are over, and entries of the cache that nobody uses.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionConfig {
@@ -85,6 +85,8 @@ pub struct RetentionConfig {
     pub runs_days: u64,
     /// The last runs of each workflow, which stay.
     pub runs_per_workflow_min: u64,
+    /// Days without use after which an entry of the cache goes; 0 is for ever.
+    pub cache_days: u64,
 }
 
 /// The form of the server's log.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
+use vocab::Limits;
 
 use super::environment::{OTHERS, PREFIX};
 use super::redact::redact;
@@ -158,6 +159,26 @@ pub fn resolve(environment: &Environment, flags: &Flags) -> Result<Resolved, Con
         .map_err(|error| ConfigError::Refused(format!("the configuration does not fit together: {error}")))?;
     check::check(&config)?;
     Ok(Resolved { config, held })
+}
+
+/// A folder that is not there: nobody's home, by convention.
+const NOWHERE: &str = "/nonexistent";
+
+/// The bounds in force, for commands that only read a workflow: they work without a data folder too, as in a
+/// container without a home.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn limits(environment: &Environment, flags: &Flags) -> Result<Limits, ConfigError> {
+    let resolved = match resolve(environment, flags) {
+        Err(ConfigError::NoDataFolder) => {
+            let mut flags = flags.clone();
+            flags.values.push(("--data-dir".to_owned(), "data_dir".to_owned(), NOWHERE.to_owned()));
+            resolve(environment, &flags)
+        }
+        resolved => resolved,
+    };
+    Ok(resolved?.config.limits)
 }
 
 /// Where the file of the data folder is looked for: flag, then variable, then the default place.

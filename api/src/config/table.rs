@@ -206,6 +206,12 @@ const ROWS: &[Setting] = &[
         Some("20"),
         "How many of the last runs of each workflow of a project are kept, however old they are.",
     ),
+    row(
+        "retention.cache_days",
+        Kind::Count,
+        Some("30"),
+        "Days without a run that used it after which an entry of the cache is forgotten (a use is noted once a day, so it may stay a day longer); what it alone holds in the content store goes with it. 0 keeps every entry for ever.",
+    ),
 ];
 
 /// All settings, in the order of the reference.

@@ -15,12 +15,10 @@ use crate::data::Sealer;
 use crate::filters::Tokens;
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemKind};
-use crate::trigger::{UnderWay, WorkflowFile, WorkflowSource, WorkflowText};
+use crate::trigger::{DeliverySlots, UnderWay, WorkflowFile, WorkflowSource, WorkflowText};
 
 /// Followers of events and logs at once.
 const MOST_STREAMS: usize = 512;
-/// Deliveries that are worked off at once; the others wait, durable.
-const MOST_DELIVERIES: usize = 4;
 
 /// What a factory is made of.
 pub(crate) struct FactoryParts {
@@ -48,7 +46,8 @@ pub(crate) struct Factory {
     draining: CancellationToken,
     closing: CancellationToken,
     streams: Arc<Semaphore>,
-    deliveries: Arc<Semaphore>,
+    /// Room to work off deliveries.
+    pub(crate) delivery_slots: DeliverySlots,
     /// Deliveries that somebody works on.
     pub(crate) under_way: UnderWay,
 }
@@ -69,7 +68,7 @@ impl Factory {
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
-            deliveries: Arc::new(Semaphore::new(MOST_DELIVERIES)),
+            delivery_slots: DeliverySlots::default(),
             under_way: UnderWay::default(),
         }
     }
@@ -119,12 +118,6 @@ impl Factory {
             let text = format!("{MOST_STREAMS} clients follow runs already");
             Problem::new(ProblemKind::TooMany, text).retry_after(10)
         })
-    }
-
-    /// Waits for room to work off a delivery.
-    pub(crate) async fn delivery_slot(&self) -> Option<OwnedSemaphorePermit> {
-        // Never closed, so there is always a permit in the end.
-        Arc::clone(&self.deliveries).acquire_owned().await.ok()
     }
 
     /// Compiles a workflow with the bounds of this server.

@@ -49,7 +49,7 @@ pub(crate) async fn work_off(
     _claim: Claim,
 ) -> Result<Concluded, Problem> {
     // Few at once: each reads a repository.
-    let _slot = factory.delivery_slot().await;
+    let _slot = factory.delivery_slots.take(delivery.project).await;
     let id = delivery.delivery.as_str();
     let named = |problem: Problem| problem.with("delivery", id);
     let project = factory.projects.by_id(delivery.project).await.map_err(Problem::from).map_err(named)?;

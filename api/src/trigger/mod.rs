@@ -5,6 +5,7 @@ pub(crate) mod manual;
 mod pending;
 mod push;
 mod signature;
+mod slots;
 mod source;
 mod under_way;
 
@@ -12,6 +13,7 @@ pub(crate) use deliver::{Concluded, delivery_url, work_off};
 pub(crate) use pending::resume_pending;
 pub(crate) use push::Push;
 pub(crate) use signature::Claimed;
+pub(crate) use slots::DeliverySlots;
 pub(crate) use source::{
     Found, Opened, ReadError, ReadFault, WORKFLOW_FOLDER, WorkflowFile, WorkflowSource, WorkflowText,
     run_source,

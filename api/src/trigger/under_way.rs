@@ -8,6 +8,9 @@ use vocab::ProjectId;
 /// Deliveries that are worked on or wait for it; what is beyond stays pending in the store for a while.
 const MOST: usize = 1000;
 
+/// Deliveries of one project among them: a slow repository keeps no other project waiting.
+const MOST_OF_PROJECT: usize = 100;
+
 type Keys = BTreeSet<(ProjectId, String)>;
 
 /// The deliveries that are under way.
@@ -21,11 +24,15 @@ pub(crate) struct Claim {
 }
 
 impl UnderWay {
-    /// The right to work off a delivery; `None` where somebody has it, or where too many are under way.
+    /// The right to work off a delivery; `None` where somebody has it, or where too many are under way, of all or of
+    /// its project.
     pub(crate) fn claim(&self, project: ProjectId, delivery: &str) -> Option<Claim> {
         let key = (project, delivery.to_owned());
-        self.with(|keys| keys.len() < MOST && keys.insert(key.clone()))
-            .then(|| Claim { of: self.clone(), key })
+        let room = |keys: &Keys| {
+            let own = keys.range((project, String::new())..).take_while(|(of, _)| *of == project).count();
+            keys.len() < MOST && own < MOST_OF_PROJECT
+        };
+        self.with(|keys| room(keys) && keys.insert(key.clone())).then(|| Claim { of: self.clone(), key })
     }
 
     /// Whether there is room for no other.
@@ -63,9 +70,16 @@ mod tests {
 
     #[test]
     fn claims_are_bounded() {
-        let (under_way, project) = (UnderWay::default(), ProjectId::generate(&SeededIds::default()));
-        let claims: Vec<_> = (0..MOST).filter_map(|n| under_way.claim(project, &format!("d-{n}"))).collect();
+        let (under_way, ids) = (UnderWay::default(), SeededIds::default());
+        let mut claims = Vec::new();
+        while !under_way.is_full() {
+            let project = ProjectId::generate(&ids);
+            let own = (0..MOST).filter_map(|n| under_way.claim(project, &format!("d-{n}")));
+            let before = claims.len();
+            claims.extend(own);
+            assert_eq!(claims.len() - before, MOST_OF_PROJECT, "the rest is left to other projects");
+        }
         assert_eq!(claims.len(), MOST);
-        assert!(under_way.is_full() && under_way.claim(project, "more").is_none());
+        assert!(under_way.claim(ProjectId::generate(&ids), "more").is_none());
     }
 }

@@ -7,7 +7,8 @@ use vocab::{RunId, Timestamp};
 
 use crate::config::RetentionConfig;
 
-const DAY: u64 = 24 * 3600;
+/// Seconds of a day.
+pub(super) const DAY: u64 = 24 * 3600;
 
 /// How long what is over is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
     fn policy(runs_days: u64, runs_per_workflow_min: u64) -> Option<Policy> {
-        Policy::of(&RetentionConfig { runs_days, runs_per_workflow_min })
+        Policy::of(&RetentionConfig { runs_days, runs_per_workflow_min, cache_days: 30 })
     }
 
     fn ended(days_ago: i64, newer: u32, open_effects: bool) -> FinishedRun {

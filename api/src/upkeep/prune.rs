@@ -79,7 +79,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn policy(runs_per_workflow_min: u64) -> Policy {
-        Policy::of(&RetentionConfig { runs_days: 90, runs_per_workflow_min }).unwrap()
+        Policy::of(&RetentionConfig { runs_days: 90, runs_per_workflow_min, cache_days: 30 }).unwrap()
     }
 
     impl World {

@@ -11,6 +11,7 @@ use vocab::Clock;
 
 use super::Policy;
 use super::cache::forget_unused;
+use super::claims::merge_claims;
 use super::holds::{release_memos, release_runs};
 use super::prune::{Pruned, prune};
 
@@ -55,13 +56,15 @@ pub(crate) async fn upkeep(upkeep: Upkeep, stop: CancellationToken) {
 }
 
 impl Upkeep {
-    async fn round(&self, stop: &CancellationToken) {
-        // Before runs go: what they hold tells which entries they used.
+    pub(super) async fn round(&self, stop: &CancellationToken) {
         if let Some(age) = self.unused {
             let content = self.registry.content();
             match forget_unused(content, &*self.runs, age, self.clock.now(), stop).await {
                 Ok(0) => {}
-                Ok(entries) => tracing::info!(entries, "cache entries that nobody used were forgotten"),
+                Ok(entries) => tracing::info!(
+                    entries,
+                    "cache entries that no run used for `retention.cache_days` were forgotten"
+                ),
                 Err(error) => tracing::warn!(%error, "unused cache entries could not be forgotten"),
             }
         }
@@ -83,6 +86,11 @@ impl Upkeep {
             Ok(0) => {}
             Ok(released) => tracing::info!(entries = released, "holds of lost cache entries were released"),
             Err(error) => tracing::warn!(%error, "holds of lost cache entries could not be released"),
+        }
+        match merge_claims(self.registry.catalog(), &*self.runs).await {
+            Ok(0) => {}
+            Ok(publishers) => tracing::info!(publishers, "claims on images of runs that are gone became one"),
+            Err(error) => tracing::warn!(%error, "claims of runs that are gone could not be merged"),
         }
         match self.registry.sweep(self.clock.now(), GRACE).await {
             Ok(swept) if swept.files > 0 => {

@@ -8,7 +8,7 @@ use engine_ports::{Commit, EffectKey, EffectRecord, EventRecord, MemoEntry, Memo
 use engine_runtime::Logs;
 use engine_stores::{MemoryProjectStore, MemoryRunStore};
 use migrations::{Database, Options, Schema};
-use registry::{FreeSpace, Registry, Settings};
+use registry::{Registry, Settings, Unbounded};
 use serde_json::json;
 use tempfile::TempDir;
 use vocab::{
@@ -36,7 +36,7 @@ impl World {
             folder: folder.path().to_owned(),
             clock: clock.clone(),
             ids: ids.clone(),
-            admission: Arc::new(FreeSpace { folder: folder.path().to_owned(), floor: 0 }),
+            admission: Arc::new(Unbounded),
             lease: Duration::from_secs(3600),
             blob_bytes: 1000,
             manifest_bytes: 1000,
@@ -93,7 +93,7 @@ impl World {
             seq,
         };
         let path: StepPath = "a".parse().unwrap();
-        let entry = |key| MemoEntry { key, outputs: BTreeMap::new(), run: id, path, at: now };
+        let entry = |key| MemoEntry { key, outputs: BTreeMap::new(), run: id, path, at: now, used: now };
         let commit = Commit {
             run,
             expected_seq: 0,

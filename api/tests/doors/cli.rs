@@ -89,6 +89,45 @@ fn lint_goes_on_behind_a_file_that_cannot_be_read() {
 }
 
 #[test]
+fn lint_and_plan_follow_the_limits_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("w.yaml"), SCRIPT).unwrap();
+    std::fs::create_dir(at.join("data")).unwrap();
+    std::fs::write(at.join("data/image-factory.toml"), "[limits]\nworkflow_bytes = 40\n").unwrap();
+    std::fs::write(at.join("other.toml"), "[limits]\nworkflow_bytes = 50\n").unwrap();
+    let lint = ["lint", "--trust", "host", "w.yaml"];
+    let plan = ["plan", "--trust", "host", "w.yaml"];
+    let said = |command: &mut std::process::Command| {
+        let output = command.output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    for args in [lint, plan] {
+        assert_eq!(said(program(at).args(args)).0, Some(0));
+        let bounded = [
+            said(program(at).args(args).args(["--data-dir", "data"])),
+            said(program(at).args(args).args(["--config", "other.toml"])),
+            said(program(at).args(args).args(["--set", "limits.workflow_bytes=60"])),
+            said(program(at).args(args).env("IMAGE_FACTORY_LIMITS_WORKFLOW_BYTES", "70")),
+            said(
+                program(at)
+                    .args(args)
+                    .env("IMAGE_FACTORY_LIMITS_WORKFLOW_BYTES", "80")
+                    .env_remove("HOME")
+                    .env_remove("XDG_STATE_HOME"),
+            ),
+        ];
+        for ((status, text), bytes) in bounded.into_iter().zip([40, 50, 60, 70, 80]) {
+            assert_ne!(status, Some(0), "{text}");
+            assert!(text.contains("IF0001") && text.contains(&bytes.to_string()), "{bytes}: {text}");
+        }
+        let nowhere = said(program(at).args(args).env_remove("HOME").env_remove("XDG_STATE_HOME"));
+        assert_eq!(nowhere.0, Some(0), "{}", nowhere.1);
+    }
+}
+
+#[test]
 fn run_prints_one_object_and_its_exit_code_tells_how_it_ended_by_git() {
     let Some(git) =
         test_parts::tool("git", "run_prints_one_object_and_its_exit_code_tells_how_it_ended_by_git")

@@ -8,7 +8,7 @@ use migrations::{Database, Options, Schema};
 use serde_json::{Value as Json, json};
 use vocab::Timestamp;
 
-use crate::harness::{HELLO, NONE, Server, factory, sign};
+use crate::harness::{HELLO, NONE, Repository, Server, factory, sign};
 
 const DOCS: &str = "\
 apiVersion: imagefactory/v1
@@ -151,7 +151,7 @@ async fn more_workflow_files_than_are_read_are_refused_with_their_number_by_git(
     let test = "more_workflow_files_than_are_read_are_refused_with_their_number_by_git";
     let paths: Vec<_> = (0..101).map(|number| format!(".image-factory/{number}.yaml")).collect();
     let files: Vec<_> = paths.iter().map(|path| (path.as_str(), BROKEN)).collect();
-    let Some((_folder, server, repository, commit)) = factory(test, &files).await else { return };
+    let Some((folder, server, repository, commit)) = factory(test, &files).await else { return };
     let response = server.push("app", "d-1", NONE, &commit).await;
     assert_eq!(response.status(), 422, "whoever pushed can mend it");
     let answer: Json = response.json().await.unwrap();
@@ -168,6 +168,14 @@ async fn more_workflow_files_than_are_read_are_refused_with_their_number_by_git(
     let fewer = repository.commit(&[(".image-factory/0.yaml", HELLO)]);
     let response = server.push("app", "d-2", &commit, &fewer).await;
     assert_eq!(response.status(), 202, "a hundred are read");
+    server.stop();
+    let server =
+        Server::start_with(folder.path(), |command| command.args(["--set", "limits.workflow_files=99"]));
+    let response = server.push("app", "d-3", &fewer, &fewer).await;
+    assert_eq!(response.status(), 422, "the operator sets the bound");
+    let answer: Json = response.json().await.unwrap();
+    let reason = answer["refused"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("at most 99") && reason.contains("`limits.workflow_files`"), "{reason}");
 }
 
 #[tokio::test]
@@ -231,4 +239,31 @@ async fn a_delivery_that_nobody_works_on_is_continued_by_a_redelivery_and_by_the
     }
     assert_eq!(other["answer"]["runs"][0]["workflow"], "hello", "{other}");
     assert_eq!(runs(&server).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_repository_that_never_answers_keeps_no_other_project_waiting_by_git() {
+    let test = "a_repository_that_never_answers_keeps_no_other_project_waiting_by_git";
+    let Some(git) = test_parts::tool("git", test) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::new(git, folder.path().join("repo"));
+    let commit = repository.commit(&[(".image-factory/hello.yaml", HELLO)]);
+    // Connections are taken up by the system, and nobody ever reads from them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = Server::start_with(folder.path(), |command| {
+        command.args(["--set", "limits.webhook_seconds=1", "--set", "steps.git_local_hosts=127.0.0.1"])
+    });
+    server.project("slow", &format!("https://{}/repo.git", silent.local_addr().unwrap())).await;
+    server.project("app", &repository.url()).await;
+    let pushes = (0..6).map(|number| {
+        let (server, commit) = (&server, &commit);
+        async move { server.push("slow", &format!("s-{number}"), NONE, commit).await }
+    });
+    for response in futures::future::join_all(pushes).await {
+        assert_eq!(response.status(), 202);
+        assert!(response.json::<Json>().await.unwrap()["runs"].as_array().is_none_or(Vec::is_empty));
+    }
+    silent.accept().unwrap();
+    let started = server.push("app", "d-1", NONE, &commit).await.json::<Json>().await.unwrap();
+    assert_eq!(started["runs"][0]["workflow"], "hello", "{started}");
 }

@@ -68,6 +68,8 @@ const GIB: u64 = 1024 * MIB;
 limits! {
     /// Size of a workflow file.
     workflow_bytes: Bytes = MIB;
+    /// Workflow files in `.image-factory/` at one commit; a push with more starts nothing.
+    workflow_files: Count = 100;
     /// Nesting of a workflow file.
     workflow_depth: Count = 64;
     /// Nodes that a workflow file may have once its aliases are expanded.

@@ -1,5 +1,7 @@
 //! The cache of outputs: same action, same inputs, same outside, same outputs.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use vocab::{Digest, Outputs, RunId, StepPath, TenantName, Timestamp};
 
@@ -27,4 +29,12 @@ pub struct MemoEntry {
     pub path: StepPath,
     /// When.
     pub at: Timestamp,
+    /// When its use was noted last; at first, when it was made. See [`MemoEntry::USE_NOTED`].
+    pub used: Timestamp,
+}
+
+impl MemoEntry {
+    /// Uses are noted when the last note is at least this old, so that not every hit writes. An entry may have been
+    /// used this much later than its note says.
+    pub const USE_NOTED: Duration = Duration::from_secs(24 * 3600);
 }

@@ -19,7 +19,8 @@ use engine_ports::{
     Services, StepContext, StepLog, StepSettings, ToolCommand, ToolError, ToolExit, ToolRunner, Withdrawn,
 };
 use engine_runtime::{
-    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, Logs, Submission, SystemClock, SystemIds,
+    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, Logs, SpaceWatch, Submission, SystemClock,
+    SystemIds,
 };
 use engine_stores::SqliteRunStore;
 use lang::{Catalogue, CompileOptions, SourceFile, Workflow, compile};
@@ -72,6 +73,7 @@ async fn measure(runs: usize, steps: usize) -> String {
         logs: Logs::open(home.path().join("logs"), &limits, clock.clone()).unwrap(),
         log_files_stay: true,
         dirs: EngineDirs::below(home.path()),
+        space: Arc::new(SpaceWatch::new(home.path(), &limits)),
         limits,
         worker,
     };

@@ -155,7 +155,7 @@ fn half_done(ids: &SeededIds, tenant: &TenantName, project: &Project) -> NewRun 
             token: 2,
             expires_at: at(60_000),
         })],
-        memos: vec![MemoEntry { key: memo_key(tenant), outputs, run, path, at: at(5) }],
+        memos: vec![MemoEntry { key: memo_key(tenant), outputs, run, path, at: at(5), used: at(5) }],
     };
     let origin = Some(("push-1".to_owned(), ".image-factory/golden.yaml".to_owned()));
     NewRun { commit, plan: json!({ "steps": ["build"] }), origin }

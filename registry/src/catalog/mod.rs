@@ -7,6 +7,7 @@ mod event;
 mod manifests;
 mod open;
 mod publish;
+mod publishers;
 mod referrers;
 mod removal;
 mod repositories;

@@ -115,18 +115,6 @@ impl Content {
         Ok(rows.into_iter().map(holder).collect())
     }
 
-    /// When somebody else last took hold of what `owner` holds.
-    pub async fn shared_since(&self, owner: &str) -> Result<Option<Timestamp>, Error> {
-        let newest: Option<i64> = sqlx::query_scalar(
-            "SELECT MAX(other.held_ms) FROM holds own JOIN holds other \
-             ON other.digest = own.digest AND other.owner <> own.owner WHERE own.owner = $1",
-        )
-        .bind(owner)
-        .fetch_one(self.database().reads())
-        .await?;
-        Ok(newest.map(Timestamp::from_millis))
-    }
-
     /// Everything that keeps `digest` now; empty means that the next sweep past its grace may take it.
     pub async fn held_by(&self, digest: &Digest) -> Result<Vec<HeldBy>, Error> {
         let text = digest.to_string();

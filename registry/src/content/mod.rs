@@ -22,7 +22,7 @@ mod verify;
 pub use holds::{HeldBy, Holder};
 pub use images::StoredManifest;
 pub use read::Opened;
-pub use space::{Admission, FreeSpace, Unbounded};
+pub use space::{Admission, Unbounded};
 pub use store::{Blob, Content, Settings};
 pub use sweep::Swept;
 pub use verify::Verdict;

@@ -126,3 +126,25 @@ async fn what_is_deleted_and_published_again_is_no_more_the_first_publishers() {
     assert_eq!(withdraw(&store, &image, A).await, Withdrawal::Claimed);
     assert!(is_there(&store, &image).await);
 }
+
+#[tokio::test]
+async fn claims_of_publishers_that_are_gone_become_one_that_protects_as_well() {
+    let store = Store::new().await;
+    let catalog = store.registry.catalog();
+    let image = image("old").put(store.registry.content()).await;
+    for by in [A, B, "ann"] {
+        link(&store, &image, by).await;
+    }
+    assert_eq!(catalog.publishers("run:").await.unwrap(), [A, B]);
+    let gone = [A.to_owned(), B.to_owned(), "run:never/there".to_owned()];
+    for _ in 0..2 {
+        catalog.hand_over_claims(&gone, "run:removed").await.unwrap();
+        assert_eq!(catalog.publishers("").await.unwrap(), ["ann", "run:removed"]);
+    }
+    catalog.hand_over_claims(&[], "run:removed").await.unwrap();
+    // A later run publishes the same and takes it back; so does the user.
+    link(&store, &image, "run:c/push").await;
+    assert_eq!(withdraw(&store, &image, "run:c/push").await, Withdrawal::Claimed);
+    assert_eq!(withdraw(&store, &image, "ann").await, Withdrawal::Claimed);
+    assert!(is_there(&store, &image).await);
+}

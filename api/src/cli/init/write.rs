@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use lang::SourceFile;
-use vocab::Name;
+use vocab::{Limits, Name};
 
 use super::survey::{Survey, survey};
 use super::template::workflow;
@@ -59,7 +59,7 @@ fn render(found: &Survey, name: &Name, top: &Path) -> Result<String, Failure> {
     let text = workflow(found, name, &branch(top))
         .map_err(|error| Failure::new(format!("the workflow cannot be written: {error}")))?;
     let source = SourceFile::new(format!("{name}.yaml"), text.clone());
-    let compilation = lang::compile(&source, &catalogue(), &lint::options(None));
+    let compilation = lang::compile(&source, &catalogue(), &lint::options(Limits::default(), None));
     match compilation.diagnostics.first() {
         None => Ok(text),
         Some(first) => Err(Failure::new(first.render(&source)).help("please report this as a bug of `init`")),

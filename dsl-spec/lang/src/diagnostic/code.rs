@@ -105,6 +105,7 @@ codes! {
     IF0057 NeverNull Warning "a fallback that is never used";
     IF0058 ValueTooLarge Error "more than a step may take or give";
     IF0059 NoEffect Warning "a setting without effect";
+    IF0060 OddForm Error "a number or a text in a form that expressions do not have";
 }
 
 impl FromStr for Code {

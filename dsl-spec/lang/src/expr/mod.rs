@@ -6,6 +6,7 @@ mod eval;
 mod function;
 mod guard;
 mod infer;
+mod literals;
 mod parse;
 mod raw;
 mod reference;

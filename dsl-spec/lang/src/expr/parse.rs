@@ -10,7 +10,7 @@ use vocab::Value;
 
 use super::guard::{Refusal, end_of_text, guard};
 use super::raw::{Fault, Raw, RawKind};
-use super::{BinaryOp, DEEPEST, LONGEST};
+use super::{BinaryOp, DEEPEST, LONGEST, literals};
 use crate::diagnostic::Code;
 
 /// The bare parser: no packages, no optimiser, no statements.
@@ -39,6 +39,8 @@ pub(crate) fn parse(characters: &[char]) -> Result<Raw, Fault> {
             Fault::new(Code::BadExpression, at, characters.len(), "this text has no closing quote")
         }
     })?;
+    literals::check(characters)
+        .map_err(|odd| Fault::new(Code::OddForm, odd.start, odd.end, odd.message).help(odd.help))?;
     if characters.iter().all(|character| character.is_whitespace()) {
         return Err(Fault::new(Code::BadExpression, 0, characters.len(), "the expression is empty"));
     }

@@ -60,6 +60,7 @@ pub(super) async fn ask(
     };
     match usable(shared, ctx, promise, &entry).await {
         Ok(()) => {
+            note_use(shared, &entry).await;
             say(format!(
                 "cache: hit, outputs of step `{}` of run {} from {}",
                 entry.path, entry.run, entry.at
@@ -87,6 +88,17 @@ async fn usable(
     hold(shared, &ctx.owner(), &entry.outputs)
         .await
         .map_err(|error| format!("an artifact of the kept outputs is gone: {error}"))
+}
+
+/// Writes down that the entry is in use, now and then, so that it is not forgotten.
+async fn note_use(shared: &Shared, entry: &MemoEntry) {
+    let now = shared.clock.now();
+    if now.since(entry.used) < MemoEntry::USE_NOTED {
+        return;
+    }
+    if let Err(error) = shared.store.use_memo(&entry.key, now).await {
+        tracing::warn!(key = %entry.key.digest, %error, "the use of a cache entry could not be noted");
+    }
 }
 
 /// Drops an entry that cannot be served.
@@ -122,7 +134,7 @@ pub(super) async fn keep(
         return None;
     }
     let (run, path, at) = (ctx.run, ctx.path.clone(), shared.clock.now());
-    Some(MemoEntry { key, outputs: outputs.clone(), run, path, at })
+    Some(MemoEntry { key, outputs: outputs.clone(), run, path, at, used: at })
 }
 
 /// The key: a digest over a JSON text whose keys have one order.

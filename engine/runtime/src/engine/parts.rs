@@ -10,12 +10,11 @@ use vocab::{Clock, IdSource, Inputs, Limits, ProjectId, TenantName, WorkerId};
 
 use crate::actions::ActionSet;
 use crate::logs::Logs;
+use crate::work::SpaceWatch;
 
 /// Where an engine keeps what is not in its stores. All of it lies in the data folder, which its holder has locked.
 #[derive(Debug, Clone)]
 pub struct EngineDirs {
-    /// The data folder as a whole: what `limits.data_bytes` and `limits.free_bytes` are about.
-    pub data: PathBuf,
     /// Work folders of attempts.
     pub work: PathBuf,
     /// Records of shims.
@@ -26,7 +25,7 @@ impl EngineDirs {
     /// The usual places below a data folder.
     pub fn below(data: impl Into<PathBuf>) -> Self {
         let data = data.into();
-        Self { work: data.join("work"), shims: data.join("shims"), data }
+        Self { work: data.join("work"), shims: data.join("shims") }
     }
 }
 
@@ -51,6 +50,8 @@ pub struct EngineParts {
     pub log_files_stay: bool,
     /// Folders.
     pub dirs: EngineDirs,
+    /// The space of the data folder. The engine measures it, for everybody who was given the same.
+    pub space: Arc<SpaceWatch>,
     /// Bounds.
     pub limits: Limits,
     /// This process; a fresh id at each start.

@@ -14,7 +14,7 @@ use crate::dispatch::Slots;
 use crate::driver::{Need, Runs, Start, load};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
-use crate::work::{SpaceWatch, WorkFolders};
+use crate::work::WorkFolders;
 
 /// Runs that are read at once, and runs that recover at once.
 const READERS: usize = 8;
@@ -36,6 +36,7 @@ impl Engine {
             logs,
             log_files_stay,
             dirs,
+            space,
             limits,
             worker,
         } = parts;
@@ -57,7 +58,6 @@ impl Engine {
             .clamp(1, Semaphore::MAX_PERMITS);
         let (slots, offered) = Slots::new(room);
         let (archive, complete) = ArchiveQueue::new(log_files_stay);
-        let space = Arc::new(SpaceWatch::new(&dirs.data, &limits));
         let shared = Arc::new(Shared {
             store,
             services,

@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::statvfs::statvfs;
@@ -31,65 +32,95 @@ pub fn usage(folder: &Path, enough: u64) -> u64 {
     total
 }
 
-/// Watches the data folder.
+/// Watches the data folder for all who put something into it: one measurement, and what was let in since.
 #[derive(Debug)]
 pub struct SpaceWatch {
     folder: PathBuf,
     free_bytes: u64,
     data_bytes: u64,
-    data: Mutex<Measured>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Measured {
-    bytes: u64,
-    next: Duration,
+    /// Bytes of the folder at the last measurement.
+    taken: AtomicU64,
+    /// Bytes that were admitted since it began.
+    admitted: AtomicU64,
+    /// When the next measurement is due. Held by whoever measures.
+    next: Mutex<Duration>,
 }
 
 impl SpaceWatch {
-    /// A watch over `folder` with these bounds.
+    /// A watch over `folder` with these bounds. Nothing is measured yet.
     pub fn new(folder: impl Into<PathBuf>, limits: &Limits) -> Self {
         Self {
             folder: folder.into(),
             free_bytes: limits.free_bytes,
             data_bytes: limits.data_bytes,
-            data: Mutex::default(),
+            taken: AtomicU64::new(0),
+            admitted: AtomicU64::new(0),
+            next: Mutex::default(),
         }
     }
 
     /// Why nothing new may start, where that is so. Blocks; measures the data folder at most once a minute.
     pub fn check(&self, clock: &dyn Clock) -> Option<String> {
-        let folder = self.folder.display();
-        match statvfs(&self.folder) {
-            Ok(found) => {
-                let free = found.blocks_available().saturating_mul(found.fragment_size());
-                if free < self.free_bytes {
-                    let wanted = self.free_bytes;
-                    return Some(format!(
-                        "{free} bytes are free at `{folder}`, less than the {wanted} of `limits.free_bytes`; free some space"
-                    ));
-                }
-            }
-            Err(error) => return Some(format!("the free space at `{folder}` cannot be read: {error}")),
-        }
-        let taken = self.measure(clock);
-        (taken > self.data_bytes).then(|| {
-            let allowed = self.data_bytes;
-            format!(
-                "`{folder}` takes more than the {allowed} bytes of `limits.data_bytes`; remove old runs and images, or raise it"
-            )
+        self.free(0).err().or_else(|| {
+            self.measure_when_due(clock);
+            self.within(0).err()
         })
     }
 
-    fn measure(&self, clock: &dyn Clock) -> u64 {
-        let mut data = self.data.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let start = clock.monotonic();
-        if start >= data.next {
-            data.bytes = usage(&self.folder, self.data_bytes);
-            let end = clock.monotonic();
-            data.next = end + DATA_PAUSE.max(end.saturating_sub(start) * 20);
+    /// Whether `bytes` more may be written, by the last measurement and what was admitted since. Asks the file system
+    /// for its free space, and walks over nothing.
+    ///
+    /// # Errors
+    /// Which bound is met and what to do about it. Tenants read it, so it names no path.
+    pub fn admit(&self, bytes: u64) -> Result<(), String> {
+        self.free(bytes)?;
+        self.within(bytes)?;
+        self.admitted.fetch_add(bytes, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Whether `limits.free_bytes` stay free when `bytes` more are written.
+    fn free(&self, bytes: u64) -> Result<(), String> {
+        let found = statvfs(&self.folder).map_err(|error| {
+            format!("the free space of the data folder cannot be read: {error}; see to its disk")
+        })?;
+        let free = found.blocks_available().saturating_mul(found.fragment_size());
+        if free.saturating_sub(bytes) >= self.free_bytes {
+            return Ok(());
         }
-        data.bytes
+        Err(format!(
+            "{free} bytes are free on the disk of the data folder, and the {} of `limits.free_bytes` stay free; free some space",
+            self.free_bytes
+        ))
+    }
+
+    /// Whether the folder stays within `limits.data_bytes` with `bytes` more.
+    fn within(&self, bytes: u64) -> Result<(), String> {
+        let admitted = self.admitted.load(Ordering::SeqCst).saturating_add(bytes);
+        if self.taken.load(Ordering::SeqCst).saturating_add(admitted) <= self.data_bytes {
+            return Ok(());
+        }
+        Err(format!(
+            "the data folder takes the {} bytes of `limits.data_bytes`; remove old runs and images, or raise it",
+            self.data_bytes
+        ))
+    }
+
+    fn measure_when_due(&self, clock: &dyn Clock) {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = clock.monotonic();
+        if start >= *next {
+            self.measure();
+            let end = clock.monotonic();
+            *next = end + DATA_PAUSE.max(end.saturating_sub(start) * 20);
+        }
+    }
+
+    fn measure(&self) {
+        let before = self.admitted.load(Ordering::SeqCst);
+        self.taken.store(usage(&self.folder, self.data_bytes), Ordering::SeqCst);
+        // What was admitted during the measurement may have been missed by it.
+        self.admitted.fetch_sub(before, Ordering::SeqCst);
     }
 }
 
@@ -106,12 +137,31 @@ mod tests {
         let limits = Limits { free_bytes: 0, data_bytes: 1_000_000, ..Limits::default() };
         let watch = SpaceWatch::new(home.path(), &limits);
         assert_eq!(watch.check(&clock), None);
+        assert_eq!(watch.admit(1000), Ok(()));
         std::fs::write(home.path().join("big"), vec![1; 2_000_000]).unwrap();
         clock.advance(DATA_PAUSE);
-        assert!(watch.check(&clock).unwrap().contains("limits.data_bytes"));
+        let reason = watch.check(&clock).unwrap();
+        assert!(reason.contains("limits.data_bytes"), "{reason}");
+        assert_eq!(watch.admit(0), Err(reason), "one answer for attempts and for content");
         std::fs::remove_file(home.path().join("big")).unwrap();
         clock.advance(DATA_PAUSE);
         assert_eq!(watch.check(&clock), None);
+        assert_eq!(watch.admit(1000), Ok(()));
+    }
+
+    #[test]
+    fn what_came_since_the_last_measurement_counts() {
+        let home = tempfile::tempdir().unwrap();
+        let clock = ManualClock::at(Timestamp::from_millis(0));
+        let limits = Limits { free_bytes: 0, data_bytes: 1_000_000, ..Limits::default() };
+        let watch = SpaceWatch::new(home.path(), &limits);
+        assert_eq!(watch.check(&clock), None);
+        assert_eq!(watch.admit(600_000), Ok(()));
+        assert!(watch.admit(600_000).is_err());
+        assert_eq!(watch.check(&clock), None);
+        clock.advance(DATA_PAUSE);
+        assert_eq!(watch.check(&clock), None);
+        assert_eq!(watch.admit(600_000), Ok(()), "the first bytes were given up and are not there");
     }
 
     #[test]
@@ -129,6 +179,14 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let clock = ManualClock::default();
         let limits = Limits { free_bytes: u64::MAX, ..Limits::default() };
-        assert!(SpaceWatch::new(home.path(), &limits).check(&clock).unwrap().contains("limits.free_bytes"));
+        let watch = SpaceWatch::new(home.path(), &limits);
+        let reason = watch.check(&clock).unwrap();
+        assert!(reason.contains("limits.free_bytes"), "{reason}");
+        assert!(!reason.contains(&home.path().display().to_string()), "{reason}");
+        assert!(watch.admit(0).is_err());
+        assert!(
+            SpaceWatch::new(home.path().join("missing"), &limits).admit(0).is_err(),
+            "unknown is refused"
+        );
     }
 }

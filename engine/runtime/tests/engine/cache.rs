@@ -35,6 +35,34 @@ async fn the_second_run_takes_the_outputs_of_the_first() {
 }
 
 #[tokio::test]
+async fn a_hit_notes_the_use_of_its_entry_once_a_day() {
+    const HOUR: i64 = 3_600_000;
+    for on in BOTH {
+        let world = World::new(on).await;
+        let engine = world.start().await;
+        world.run(&engine, &pure("x")).await;
+        let owners = world.artifacts.owners(&Digest::of("x"));
+        let key = owners.into_iter().find_map(|owner| match owner {
+            HoldOwner::Memo(key) => Some(key),
+            HoldOwner::Run(_) => None,
+        });
+        let key = key.unwrap();
+        let made = world.store.memo(&key).await.unwrap().unwrap();
+        let mut used = made.used;
+        assert_eq!(used, made.at);
+        for (hours, noted) in [(23, false), (1, true), (1, false), (22, false), (1, true)] {
+            world.clock.set_by(hours * HOUR);
+            let row = world.run(&engine, &pure("x")).await;
+            assert!(world.step(row.id, "a").await.cached);
+            let entry = world.store.memo(&key).await.unwrap().unwrap();
+            assert_eq!(entry.used > used, noted, "{} {hours}", entry.used);
+            used = entry.used;
+        }
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
 async fn the_same_entry_of_two_tenants_holds_its_artifact_twice() {
     let world = World::new(On::Memory).await;
     let engine = world.start().await;

@@ -7,6 +7,7 @@ mod ahead;
 mod bounds;
 mod cache;
 mod children;
+mod clock;
 mod crashes;
 mod decisions;
 mod effects;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine_ports::{EffectRecord, RunRow, RunStore, Services, StepRow, StepSettings};
 use engine_runtime::{
     ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LargeValues, LogArchive, LogName, Logs,
-    StartError, Submission, SystemClock, SystemIds,
+    SpaceWatch, StartError, Submission, SystemIds,
 };
 use engine_stores::{MemoryRunStore, SqliteRunStore};
 use futures::TryStreamExt as _;
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use vocab::{Clock, Inputs, Limits, RunId, StepStatus, TenantName, WorkerId};
 
 use crate::actions;
+use crate::clock::SetClock;
 use crate::faults::Faulty;
 use crate::outside::{MemoryArtifacts, Nothing, OneSecret, Outside};
 
@@ -27,6 +28,7 @@ pub(crate) struct World {
     pub(crate) artifacts: Arc<MemoryArtifacts>,
     pub(crate) limits: Limits,
     pub(crate) trust_host: bool,
+    pub(crate) clock: Arc<SetClock>,
     database: Option<Database>,
 }
 
@@ -59,6 +61,7 @@ impl World {
             artifacts: Arc::default(),
             limits: Limits { free_bytes: 0, grace_seconds: 1, drain_seconds: 5, ..Limits::default() },
             trust_host: false,
+            clock: Arc::default(),
             database,
         }
     }
@@ -72,7 +75,7 @@ impl World {
     }
 
     pub(crate) async fn try_start(&self) -> Result<Engine, StartError> {
-        let clock = Arc::new(SystemClock::new());
+        let clock = self.clock.clone();
         let ids = SystemIds::new();
         let worker = WorkerId::generate(&ids);
         let services = Services {
@@ -94,6 +97,7 @@ impl World {
             logs: self.logs(clock),
             log_files_stay: false,
             dirs: EngineDirs::below(self.home.path()),
+            space: Arc::new(SpaceWatch::new(self.home.path(), &self.limits)),
             limits: self.limits.clone(),
             worker,
         };

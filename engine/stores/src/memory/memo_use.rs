@@ -8,9 +8,8 @@ use super::rows::Rows;
 impl Rows {
     /// Notes that an entry was used; a moment before the one that is known changes nothing.
     pub(super) fn use_memo(&mut self, key: &MemoKey, at: Timestamp) {
-        if let Some(entry) = self.memos.get(key) {
-            let used = self.memo_uses.entry(key.clone()).or_insert(entry.at);
-            *used = at.max(*used);
+        if let Some(entry) = self.memos.get_mut(key) {
+            entry.used = at.max(entry.used);
         }
     }
 
@@ -21,8 +20,7 @@ impl Rows {
         after: Option<&MemoKey>,
         limit: usize,
     ) -> Vec<MemoKey> {
-        let used = |key: &MemoKey, made: Timestamp| self.memo_uses.get(key).copied().unwrap_or(made);
-        let idle = self.memos.values().filter(|entry| used(&entry.key, entry.at) < before);
+        let idle = self.memos.values().filter(|entry| entry.used < before);
         let keys = idle.map(|entry| &entry.key).filter(|key| after.is_none_or(|after| *key > after));
         keys.take(limit).cloned().collect()
     }
@@ -30,6 +28,5 @@ impl Rows {
     /// Forgets an entry, if there is one.
     pub(super) fn forget_memo(&mut self, key: &MemoKey) {
         self.memos.remove(key);
-        self.memo_uses.remove(key);
     }
 }

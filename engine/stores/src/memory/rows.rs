@@ -23,7 +23,6 @@ pub(super) struct Rows {
     /// Who drives a run, and until when nobody else may.
     pub(super) claims: BTreeMap<RunId, (WorkerId, Timestamp)>,
     pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
-    pub(super) memo_uses: BTreeMap<MemoKey, Timestamp>,
     pub(super) origins: BTreeMap<Origin, RunId>,
 }
 

@@ -13,7 +13,7 @@ const KEEP: Insert = Insert {
     columns: 8,
     tail: "ON CONFLICT DO NOTHING",
 };
-pub(super) const FIND: &str = "SELECT tenant, scope, digest, outputs, run, path, at_ms FROM memos \
+pub(super) const FIND: &str = "SELECT tenant, scope, digest, outputs, run, path, at_ms, used_ms FROM memos \
      WHERE tenant = $1 AND scope = $2 AND digest = $3";
 pub(super) const FORGET: &str = "DELETE FROM memos WHERE tenant = $1 AND scope = $2 AND digest = $3";
 
@@ -33,7 +33,7 @@ pub(super) async fn keep(connection: &mut Connection<'_>, memos: &[MemoEntry]) -
                 .bind(memo.run.to_string())
                 .bind(memo.path.to_string())
                 .bind(memo.at.as_millis())
-                .bind(memo.at.as_millis());
+                .bind(memo.used.as_millis());
         }
         query.execute(&mut *connection).await?;
     }
@@ -74,5 +74,6 @@ fn read(row: &Row) -> Result<MemoEntry, StoreError> {
         run: cells.parse("run")?,
         path: cells.parse("path")?,
         at: cells.time("at_ms")?,
+        used: cells.time("used_ms")?,
     })
 }

@@ -46,8 +46,11 @@ pub(crate) async fn a_forgotten_entry_is_gone(stores: &Stores) {
 pub(crate) async fn entries_that_nobody_uses_are_found(stores: &Stores) {
     let tenant = TenantName::default_tenant();
     let mut new = Sample::default().new_run(&tenant);
-    let entry =
-        |scope: &str, ms| MemoEntry { at: at(ms), ..memo(&tenant, scope, new.commit.run.id, "outputs") };
+    let entry = |scope: &str, ms| MemoEntry {
+        at: at(ms),
+        used: at(ms),
+        ..memo(&tenant, scope, new.commit.run.id, "outputs")
+    };
     let [used, old, older] = [entry("a", 1000), entry("b", 1000), entry("c", 900)];
     new.commit.memos = vec![used.clone(), old.clone(), older.clone()];
     stores.runs.create(new).await.unwrap();
@@ -58,6 +61,8 @@ pub(crate) async fn entries_that_nobody_uses_are_found(stores: &Stores) {
     assert_eq!(stores.runs.idle_memos(at(1001), None, 1).await.unwrap(), std::slice::from_ref(&used.key));
     stores.runs.use_memo(&used.key, at(2000)).await.unwrap();
     stores.runs.use_memo(&used.key, at(500)).await.unwrap();
+    let found = stores.runs.memo(&used.key).await.unwrap();
+    assert_eq!(found, Some(MemoEntry { used: at(2000), ..used.clone() }));
     assert_eq!(idle(2000, None).await, [old.key.clone(), older.key.clone()], "uses only go forward");
     stores.runs.forget_memo(&old.key).await.unwrap();
     stores.runs.use_memo(&old.key, at(2000)).await.unwrap();

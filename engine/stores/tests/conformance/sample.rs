@@ -160,5 +160,6 @@ pub(crate) fn memo(tenant: &TenantName, scope: &str, run: RunId, output: &str) -
         run,
         path: path("build[2]/inner"),
         at: at(5),
+        used: at(5),
     }
 }
