@@ -178,6 +178,7 @@ async fn build(
     bench.run(args::bud(&build), wanted.network, Doing::Building).await?;
     let layout = bench.place("result");
     bench.run(args::export(&layout), Network::None, Doing::Moving).await?;
+        apt: bench.lent.apt.as_deref().filter(|_| egress),
     if build.own_ids() {
         own_owners(layout.clone()).await?;
     }
