@@ -130,6 +130,9 @@ pub struct StepContext {
     pub journal: Arc<dyn EffectJournal>,
     /// What the factory lends.
     pub services: Arc<Services>,
+    /// What [`Action::fingerprint`] said, where the cache asked in this attempt. The outputs are kept under it, so
+    /// [`Action::execute`] reads exactly that, whatever has moved since.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl StepContext {

@@ -273,12 +273,16 @@ impl Action for Pure {
     async fn fingerprint(&self, _: &StepContext, inputs: &Inputs) -> Result<Fingerprint, ActionError> {
         Ok(match text(inputs, "act") {
             "unknown" => Fingerprint::Unknown("nobody knows what it reads".to_owned()),
+            "outside" => Fingerprint::Of("what it saw".to_owned()),
             _ => Fingerprint::Nothing,
         })
     }
 
     async fn execute(&self, ctx: &StepContext, inputs: Inputs) -> Result<Outputs, ActionError> {
         self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        if let Some(Fingerprint::Of(seen)) = &ctx.fingerprint {
+            self.outside.note(format!("reads {seen}"));
+        }
         let file = ctx.work.join("report");
         std::fs::write(&file, text(&inputs, "act")).unwrap();
         let artifacts = &ctx.services.artifacts;

@@ -25,7 +25,7 @@ fn map(entries: &[(&str, &str)]) -> Value {
 }
 
 /// Inputs with the manifest's defaults, as the engine hands them over.
-fn filled(action: &Buildah, mut inputs: Inputs) -> Inputs {
+pub(super) fn filled(action: &Buildah, mut inputs: Inputs) -> Inputs {
     for port in &action.manifest().inputs {
         if let Some(default) = &port.default {
             inputs.entry(port.name.clone()).or_insert_with(|| default.clone());

@@ -13,7 +13,7 @@ mod storage;
 
 pub(crate) use apt::{APT_IN_CONTAINER, mirrored};
 pub(crate) use cgroup::{Bounds, Cgroup};
-pub(crate) use conf::{containers_conf, registries_conf, runtime, write_private};
+pub(crate) use conf::{Pin, containers_conf, registries_conf, runtime, write_private};
 pub(crate) use failure::{Doing, explain};
 pub(crate) use ids::{FIRST_ID, IDS, foreign_owner};
 pub(crate) use lent::{CA_IN_CONTAINER, Lent};
