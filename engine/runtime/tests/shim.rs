@@ -211,7 +211,8 @@ fn bound_on_files(home: &Path) {
         assert_eq!(died, !success, "the tool has another mask: {exit:?}");
     }
     assert_eq!(fs::metadata(home.join("big")).unwrap().len(), 16);
-    let left: Vec<_> = fs::read_dir(home.join("shims")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(home.join("shims")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["mark"], "records stay behind");
 }
 

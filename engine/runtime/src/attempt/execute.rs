@@ -191,6 +191,7 @@ fn context(
         path: assignment.path.clone(),
         token: assignment.token,
         leash: Arc::clone(&assignment.leash),
+        log: Arc::clone(log),
     };
     StepContext {
         tenant: assignment.meta.tenant.clone(),
