@@ -91,10 +91,10 @@ pub enum Error {
         /// What was asked for.
         digest: Digest,
     },
-    /// A blob that cannot be taken out of a repository.
+    /// A blob or a manifest that cannot be taken out of a repository.
     #[error("the manifest {by} needs {digest}; delete that manifest first")]
     Needed {
-        /// The blob.
+        /// The blob, or the manifest.
         digest: Digest,
         /// A manifest of the repository.
         by: Digest,

@@ -95,11 +95,12 @@ impl ImageStore for RegistryImages {
 
     async fn unpublish(&self, repository: &Repository, image: &Digest, by: &str) -> Result<(), ImageError> {
         let name = named(repository)?;
-        match self.0.catalog().delete_untagged(&name, image, by).await.map_err(refused)? {
-            None => Ok(()),
-            Some(tag) => {
-                Err(ImageError::InUse(format!("{repository}@{image}"), format!("the tag `{tag}` names it")))
-            }
+        let in_use = |why: String| Err(ImageError::InUse(format!("{repository}@{image}"), why));
+        match self.0.catalog().delete_untagged(&name, image, by).await {
+            Ok(None) => Ok(()),
+            Ok(Some(tag)) => in_use(format!("the tag `{tag}` names it")),
+            Err(Error::Needed { by, .. }) => in_use(format!("the index {by} needs it")),
+            Err(error) => Err(refused(error)),
         }
     }
 

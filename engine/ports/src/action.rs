@@ -54,7 +54,12 @@ impl ActionError {
 
 impl From<JournalError> for ActionError {
     fn from(error: JournalError) -> Self {
-        Self::new(ErrorClass::Unknown, error.to_string())
+        match error {
+            JournalError::Secret { .. } => Self::permanent(error.to_string()).help(
+                "name what is made by something that is no secret; a short secret that is part of usual names needs a longer one in its place",
+            ),
+            _ => Self::new(ErrorClass::Unknown, error.to_string()),
+        }
     }
 }
 
@@ -130,6 +135,9 @@ pub struct StepContext {
     pub journal: Arc<dyn EffectJournal>,
     /// What the factory lends.
     pub services: Arc<Services>,
+    /// What [`Action::fingerprint`] said, where the cache asked in this attempt. The outputs are kept under it, so
+    /// [`Action::execute`] reads exactly that, whatever has moved since.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl StepContext {

@@ -74,6 +74,14 @@ pub enum JournalError {
     /// The action never declared an effect of that name in its manifest.
     #[error("the action's manifest declares no effect `{0}`")]
     Undeclared(String),
+    /// The entry holds a secret that the attempt was given. Masked, it would name something else; so it is refused.
+    #[error("the {what} of the effect `{effect}` holds a secret, so that it cannot be written down")]
+    Secret {
+        /// `intent` or `handle`.
+        what: &'static str,
+        /// The effect's name.
+        effect: String,
+    },
     /// The entry is not durable.
     #[error("the effect journal could not be written: {0}")]
     Store(String),

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct MirrorMap {
     /// Base URL of the Debian mirror. Unset: the first `deb` source of the worker itself.
     pub apt: Option<String>,
+    /// Further archives of apt: URL as sources name it → URL to use. Either scheme of the former is meant.
+    pub apt_archives: BTreeMap<String, String>,
     /// Index URL for pip.
     pub pypi: Option<String>,
     /// Registry URL for npm.

@@ -39,12 +39,13 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     type Test = fn(&Path);
-    let all: [(&str, Test); 15] = [
+    let all: [(&str, Test); 16] = [
         ("output_goes_to_the_log_and_the_exit_code_comes_back", output_and_exit_code),
         ("a_tool_sees_only_the_environment_that_was_set", cleared_environment),
         ("standard_input_is_what_was_given_or_nothing", standard_input),
         ("bounds_are_kept_by_the_kernel", bounds),
         ("a_bound_on_processes_never_costs_the_shim", bound_on_processes),
+        ("a_bound_on_files_below_the_shims_own_never_costs_the_shim", bound_on_files),
         ("a_record_that_cannot_be_written_does_not_end_the_tool", unwritable_record),
         ("a_missing_program_is_named", missing_program),
         ("too_much_output_stops_the_tool", too_much_output),
@@ -192,6 +193,27 @@ fn bounds(home: &Path) {
     assert_eq!(exit.stdout, b"64\n0\n");
     assert!(!exit.success());
     assert_eq!(fs::metadata(home.join("big")).unwrap().len(), 4096);
+}
+
+/// The shim cannot write down what runs below then, but watches it all the same. The tool still dies of its own writing.
+fn bound_on_files(home: &Path) {
+    let limits = Limits { tool_file_bytes: 16, ..quick() };
+    let runner = runner(home, &limits);
+    for (text, success, said) in [
+        ("sleep 1 & sleep 1; wait; echo short > small; echo done", true, "done\n"),
+        ("sleep 1; echo done; exec head -c 100 /dev/zero > big", false, "done\n"),
+    ] {
+        let command = script(home, text).capture(100);
+        let exit = block(runner.run(command, &Lines::default(), &CancellationToken::new())).unwrap();
+        assert_eq!(String::from_utf8_lossy(&exit.stdout), said, "{text}: {exit:?}");
+        assert_eq!(exit.success(), success, "{text}: {exit:?}");
+        let died = exit.signal == Some(nix::sys::signal::Signal::SIGXFSZ as i32);
+        assert_eq!(died, !success, "the tool has another mask: {exit:?}");
+    }
+    assert_eq!(fs::metadata(home.join("big")).unwrap().len(), 16);
+    let left: Vec<_> =
+        fs::read_dir(home.join("shims")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["mark"], "records stay behind");
 }
 
 /// Whatever the bound is: the tool runs, or it is refused with the reason. The shim itself never breaks on it.

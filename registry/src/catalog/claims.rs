@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 use vocab::{Digest, Timestamp};
 
 use super::Catalog;
-use super::removal::{tags_of, take_out};
+use super::removal::{needed_by, tags_of, take_out};
 use crate::Error;
 use crate::content::{digest_of, millis};
 use crate::model::{RepositoryName, Tag};
@@ -14,11 +14,7 @@ const CLOSURE: &str = "WITH RECURSIVE closure (digest, depth) AS ( \
      SELECT $1, 0 UNION SELECT r.digest, c.depth + 1 FROM manifest_references r \
      JOIN closure c ON r.manifest = c.digest AND r.role = 'manifest') \
      SELECT digest FROM closure GROUP BY digest ORDER BY MAX(depth), digest";
-/// A manifest of the repository that needs the manifest $2.
-const NEEDED_BY: &str = "SELECT r.manifest FROM manifest_references r \
-     JOIN repository_manifests l ON l.repository = $1 AND l.digest = r.manifest \
-     WHERE r.digest = $2 AND r.role = 'manifest' LIMIT 1";
-/// As that, one that $3 claims.
+/// A manifest of the repository that needs the manifest $2, and that $3 claims.
 const NEEDED_BY_OWN: &str = "SELECT r.manifest FROM manifest_references r \
      JOIN manifest_claims c ON c.repository = $1 AND c.digest = r.manifest AND c.publisher = $3 \
      WHERE r.digest = $2 AND r.role = 'manifest' LIMIT 1";
@@ -142,10 +138,11 @@ impl Job {
         digest: &Digest,
         own: bool,
     ) -> Result<Option<Digest>, Error> {
-        let query = sqlx::query_scalar(if own { NEEDED_BY_OWN } else { NEEDED_BY });
-        let query = query.bind(repository.as_str()).bind(digest.to_string());
-        let query = if own { query.bind(&self.publisher) } else { query };
-        let found: Option<String> = query.fetch_optional(connection).await?;
+        if !own {
+            return needed_by(connection, repository, digest).await;
+        }
+        let query = sqlx::query_scalar(NEEDED_BY_OWN).bind(repository.as_str()).bind(digest.to_string());
+        let found: Option<String> = query.bind(&self.publisher).fetch_optional(connection).await?;
         found.map(|manifest| digest_of(manifest, "manifest_references")).transpose()
     }
 }

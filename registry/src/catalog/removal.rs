@@ -7,7 +7,7 @@ use super::blobs::{Grave, bury};
 use super::tags::Step;
 use super::{Catalog, Event, Expect, TagMove};
 use crate::Error;
-use crate::content::millis;
+use crate::content::{digest_of, millis};
 use crate::model::{Locator, RepositoryName, Tag};
 
 impl Catalog {
@@ -15,7 +15,7 @@ impl Catalog {
     /// grace of deleted things is over.
     ///
     /// # Errors
-    /// [`Error::UnknownManifest`].
+    /// [`Error::UnknownManifest`]; [`Error::Needed`] while an index of the repository needs it.
     pub async fn delete_manifest(
         &self,
         repository: &RepositoryName,
@@ -26,6 +26,7 @@ impl Catalog {
         let steps: Vec<Step> = self
             .write(move |connection| {
                 Box::pin(async move {
+                    not_needed(connection, &name, &gone).await?;
                     let mut steps = Vec::new();
                     for tag in tags_of(connection, &name, &gone).await? {
                         let (repository, by) = (name.clone(), author.clone());
@@ -51,7 +52,7 @@ impl Catalog {
     /// such a tag.
     ///
     /// # Errors
-    /// [`Error::UnknownManifest`].
+    /// [`Error::UnknownManifest`]; [`Error::Needed`] while an index of the repository needs it.
     pub async fn delete_untagged(
         &self,
         repository: &RepositoryName,
@@ -62,6 +63,7 @@ impl Catalog {
         let tag: Option<Tag> = self
             .write(move |connection| {
                 Box::pin(async move {
+                    not_needed(connection, &name, &gone).await?;
                     let tag = tags_of(connection, &name, &gone).await?.into_iter().next();
                     if tag.is_none() && !take_out(connection, &name, &gone, &author, now).await? {
                         return Err(unknown(&name, &gone));
@@ -100,6 +102,36 @@ pub(super) async fn tags_of(
         .fetch_all(connection)
         .await?;
     tags.into_iter().map(|tag| tag.parse().map_err(Error::Name)).collect()
+}
+
+/// Fails while an index of the repository needs the manifest: clients that pull the index would miss it.
+async fn not_needed(
+    connection: &mut SqliteConnection,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<(), Error> {
+    match needed_by(connection, repository, digest).await? {
+        Some(by) => Err(Error::Needed { digest: digest.clone(), by }),
+        None => Ok(()),
+    }
+}
+
+/// A manifest of the repository that needs the manifest `digest`.
+pub(super) async fn needed_by(
+    connection: &mut SqliteConnection,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<Digest>, Error> {
+    let found: Option<String> = sqlx::query_scalar(
+        "SELECT r.manifest FROM manifest_references r \
+         JOIN repository_manifests l ON l.repository = $1 AND l.digest = r.manifest \
+         WHERE r.digest = $2 AND r.role = 'manifest' LIMIT 1",
+    )
+    .bind(repository.as_str())
+    .bind(digest.to_string())
+    .fetch_optional(connection)
+    .await?;
+    found.map(|manifest| digest_of(manifest, "manifest_references")).transpose()
 }
 
 /// Takes out a manifest that no tag names, with all claims on it. Says whether it was there.

@@ -128,7 +128,7 @@ fn sort(error: &Error) -> (StatusCode, &'static str) {
         Error::MissingReferences { .. } => (StatusCode::NOT_FOUND, "MANIFEST_BLOB_UNKNOWN"),
         Error::UnknownUpload { .. } => (StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN"),
         Error::OutOfOrder { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
-        // The status that clients know for blobs that cannot be deleted.
+        // The status that clients know for what cannot be deleted.
         Error::Needed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "DENIED"),
         Error::Busy { .. } => (StatusCode::TOO_MANY_REQUESTS, "TOOMANYREQUESTS"),
         error if error.is_full() => (StatusCode::INSUFFICIENT_STORAGE, "DENIED"),

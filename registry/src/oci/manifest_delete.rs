@@ -1,4 +1,5 @@
-//! `DELETE /v2/<name>/manifests/<reference>`: a digest takes the manifest and its tags, a tag only itself.
+//! `DELETE /v2/<name>/manifests/<reference>`: a digest takes the manifest and its tags, unless an index
+//! of the repository needs it; a tag takes only itself.
 
 use http::StatusCode;
 use warp::reply::Response;

@@ -183,6 +183,39 @@ async fn deleting_a_tag_keeps_the_manifest_and_deleting_the_manifest_takes_its_t
 }
 
 #[tokio::test]
+async fn a_manifest_that_an_index_needs_is_deleted_after_the_index_only() {
+    let server = Server::new().await;
+    let client = server.client();
+    let image = image("child");
+    image.push(&client, "acme/app", "amd64").await;
+    image.push(&client, "acme/other", "amd64").await;
+    let child = json!({ "mediaType": MANIFEST, "digest": image.digest(), "size": image.manifest.len() });
+    let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [child] }).to_string();
+    let digest = Digest::of(&index);
+    assert_eq!(client.put("/v2/acme/app/manifests/v1", INDEX, index).await.status, StatusCode::CREATED);
+
+    let path = format!("/v2/acme/app/manifests/{}", image.digest());
+    let refused = client.delete(&path).await;
+    assert_eq!((refused.status, refused.code().as_str()), (StatusCode::METHOD_NOT_ALLOWED, "DENIED"));
+    assert_eq!(refused.header("allow"), "GET, HEAD");
+    let said = refused.json()["errors"][0]["message"].to_string();
+    assert!(said.contains(&digest.to_string()) && said.contains("delete that manifest first"), "{said}");
+    // Nothing has changed, tags can go all the same, and another repository is another matter.
+    for reference in ["amd64", "v1"] {
+        let path = format!("/v2/acme/app/manifests/{reference}");
+        assert_eq!(client.head(&path).await.status, StatusCode::OK, "{reference}");
+        assert_eq!(client.delete(&path).await.status, StatusCode::ACCEPTED, "{reference}");
+    }
+    assert_eq!(client.delete(&path).await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let other = path.replace("acme/app", "acme/other");
+    assert_eq!(client.delete(&other).await.status, StatusCode::ACCEPTED);
+    for digest in [digest, image.digest()] {
+        let path = format!("/v2/acme/app/manifests/{digest}");
+        assert_eq!(client.delete(&path).await.status, StatusCode::ACCEPTED);
+    }
+}
+
+#[tokio::test]
 async fn ranges_of_a_blob_are_exact() {
     let server = Server::new().await;
     let client = server.client();

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use engine_ports::{Action, Fingerprint};
+use engine_ports::{Action, Fingerprint, ImageStore as _};
 use steps_container::{Buildah, Debian, Run};
 use steps_kit::harness::Harness;
 use tree::PackOptions;
-use vocab::{ArtifactKind, ErrorClass, Inputs, Outputs, Value};
+use vocab::{ArtifactKind, ArtifactRef, ErrorClass, Inputs, Outputs, Value};
 
 const TEST: &str = "the_golden_debian_is_built_and_tried_with_mmdebstrap_buildah_and_podman";
 
@@ -56,6 +56,73 @@ async fn the_golden_debian_is_built_and_tried_with_mmdebstrap_buildah_and_podman
     );
     let Value::Map(said) = &run(&harness, &smoke, given).await["outputs"] else { panic!("no outputs") };
     assert_eq!(said["release"], "bookworm".into());
+
+    apt_uses_the_mirror_and_no_image_keeps_it(harness, &rootfs).await;
+}
+
+/// The archive that the image's sources name does not exist: what is installed can come from the mirror alone.
+async fn apt_uses_the_mirror_and_no_image_keeps_it(mut harness: Harness, rootfs: &Outputs) {
+    const SOURCE: &str = "http://archive.operators-name.invalid/debian";
+    if test_parts::tool("slirp4netns", TEST).is_none() {
+        return;
+    }
+    let said = harness.log.text();
+    let mirror = said.split("mmdebstrap reads ").nth(1).unwrap().lines().next().unwrap();
+    harness.settings.mirrors.apt_archives.insert(SOURCE.to_owned(), format!("{mirror}/"));
+    let file = format!(
+        "ARG BASE\nFROM ${{BASE}}\nRUN echo 'deb {SOURCE} bookworm main' > /etc/apt/sources.list\n\
+         RUN apt-get update && apt-get install -y --no-install-recommends hello\n\
+         RUN hello > /said && ls /var/lib/apt/lists > /lists\n"
+    );
+    let context = harness.artifacts.put_files(&[("Containerfile", &file)]);
+    let buildah = Buildah::new();
+    let egress = ("network", Value::from("egress"));
+    let more = [("context", context.into()), ("base", rootfs["tree"].clone()), egress.clone()];
+    let built = run(&harness, &buildah, inputs(&buildah, more)).await;
+    let said = harness.log.text();
+    assert!(said.contains(&format!("Get:1 {SOURCE} bookworm InRelease")), "{said}");
+    let mut layer = None;
+    for bytes in everything(&harness, built["image"].as_artifact().unwrap()).await {
+        let text = String::from_utf8_lossy(&bytes);
+        for word in ["APT_CONFIG=", "/dev/image-factory", "image-factory asked"] {
+            assert!(!text.contains(word), "{word} stays in the image");
+        }
+        layer = Some(text.into_owned());
+    }
+    let layer = layer.unwrap();
+    assert!(layer.contains("Hello, world!"), "the package is there");
+    let host = mirror.split('/').nth(2).unwrap();
+    assert!(layer.contains("archive.operators-name.invalid_debian_dists_bookworm_InRelease"));
+    assert!(!layer.contains(&format!("{host}_")), "a list is named after the mirror");
+
+    let action = Run::new();
+    // A container of a step may not change its user, as apt likes to for what it fetches.
+    let script = format!(
+        "/usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file {SOURCE}/dists/bookworm/InRelease /tmp/in ''
+         echo \"said=$(sed -n 's/^Suite: //p;s/^Codename: //p' /tmp/in | tail -n 1)\" >> $FACTORY_OUTPUTS"
+    );
+    let more = [("image", built["image"].clone()), ("script", script.into()), egress];
+    let Value::Map(said) = &run(&harness, &action, inputs(&action, more)).await["outputs"] else {
+        panic!("no outputs")
+    };
+    assert_eq!(said["said"], "bookworm".into());
+}
+
+/// Manifest, configuration, and the plain bytes of each layer.
+async fn everything(harness: &Harness, image: &ArtifactRef) -> Vec<Vec<u8>> {
+    let manifest = harness.images.manifest(&image.digest).await.unwrap().bytes;
+    let parsed: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let mut all = vec![manifest.clone()];
+    for descriptor in std::iter::once(&parsed["config"]).chain(parsed["layers"].as_array().unwrap()) {
+        let digest = descriptor["digest"].as_str().unwrap().parse().unwrap();
+        let mut bytes = Vec::new();
+        let mut stream = harness.images.open_blob(&digest).await.unwrap();
+        tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut bytes).await.unwrap();
+        let mut plain = Vec::new();
+        let zipped = std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut plain);
+        all.push(if zipped.is_ok() { plain } else { bytes });
+    }
+    all
 }
 
 /// Inputs with the manifest's defaults.

@@ -70,7 +70,8 @@ fn mask_users(settings: &StepSettings, log: &dyn StepLog) {
     let mirrors = &settings.mirrors;
     let plain =
         [&settings.http_proxy, &settings.https_proxy, &mirrors.apt, &mirrors.pypi, &mirrors.npm, &mirrors.go];
-    let maps = mirrors.registries.values().chain(mirrors.git.values());
+    let maps =
+        [&mirrors.registries, &mirrors.git, &mirrors.apt_archives].into_iter().flat_map(BTreeMap::values);
     for user in plain.into_iter().flatten().chain(maps).flat_map(|text| users(text)) {
         log.mask(user);
         let Some((_, password)) = user.split_once(':').filter(|(_, password)| !password.is_empty()) else {

@@ -159,7 +159,7 @@ async fn attempt_in(shared: &Arc<Shared>, assignment: &Assignment, folder: &Path
         return Some(Report::Failed(failure).into());
     }
     let leash = &assignment.leash;
-    let work = AssertUnwindSafe(perform(shared, assignment, action.as_ref(), &ctx)).catch_unwind();
+    let work = AssertUnwindSafe(perform(shared, assignment, action.as_ref(), ctx)).catch_unwind();
     let mut work = std::pin::pin!(work);
     let result = tokio::select! {
         biased;
@@ -199,6 +199,7 @@ fn context(
         path: assignment.path.clone(),
         token: assignment.token,
         leash: Arc::clone(&assignment.leash),
+        log: Arc::clone(log),
     };
     StepContext {
         tenant: assignment.meta.tenant.clone(),
@@ -213,6 +214,7 @@ fn context(
         log: Arc::clone(log),
         journal: Arc::new(journal),
         services: secrets::lend(&shared.services, log),
+        fingerprint: None,
     }
 }
 
@@ -221,19 +223,19 @@ async fn perform(
     shared: &Shared,
     assignment: &Assignment,
     action: &dyn Action,
-    ctx: &StepContext,
+    mut ctx: StepContext,
 ) -> Result<Outcome, ActionError> {
     let inputs = &assignment.inputs;
     let trigger = &assignment.meta.trigger_kind;
     let promise = assignment.cache.then_some(&assignment.promise);
-    let key = match memo::ask(shared, ctx, action, inputs, promise, trigger).await? {
+    let key = match memo::ask(shared, &mut ctx, action, inputs, promise, trigger).await? {
         memo::Answer::Hit(outputs, from) => {
             return Ok(Report::Succeeded { outputs, cached: Some(from) }.into());
         }
         memo::Answer::Miss(key) => Some(key),
         memo::Answer::Off => None,
     };
-    let outputs = action.execute(ctx, inputs.clone()).await?;
+    let outputs = action.execute(&ctx, inputs.clone()).await?;
     if let Err(failure) = assignment.promise.check(&outputs) {
         return Ok(Report::Failed(failure).into());
     }
@@ -242,7 +244,7 @@ async fn perform(
         ActionError::permanent(format!("an output of {} cannot be kept: {error}", assignment.action))
     })?;
     let memo = match key {
-        Some(key) => memo::keep(shared, ctx, key, &outputs).await.map(Box::new),
+        Some(key) => memo::keep(shared, &ctx, key, &outputs).await.map(Box::new),
         None => None,
     };
     Ok(Outcome { report: Report::Succeeded { outputs, cached: None }, memo })

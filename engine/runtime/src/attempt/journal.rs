@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use engine_ports::{EffectJournal, EffectRecord, JournalError};
+use engine_ports::{EffectJournal, EffectRecord, JournalError, StepLog};
 use serde_json::Value as Json;
 use tokio::sync::oneshot;
 use vocab::{RunId, StepPath};
 
 use super::leash::{Leash, Stop};
 use crate::driver::{JournalEntry, JournalWrite, Message};
+use crate::effects::holds_secret;
 use crate::shared::Shared;
 
 /// Pause before the journal is asked once more.
@@ -23,9 +24,19 @@ pub(super) struct AttemptJournal {
     pub(super) path: StepPath,
     pub(super) token: u64,
     pub(super) leash: Arc<Leash>,
+    /// Knows the secrets that the attempt was given.
+    pub(super) log: Arc<dyn StepLog>,
 }
 
 impl AttemptJournal {
+    /// The journal is kept for as long as the run, and shown.
+    fn without_secrets(&self, what: &'static str, name: &str, json: &Json) -> Result<(), JournalError> {
+        if holds_secret(json, self.log.as_ref()) {
+            return Err(JournalError::Secret { what, effect: name.to_owned() });
+        }
+        Ok(())
+    }
+
     async fn write(&self, name: &str, write: JournalWrite) -> Result<EffectRecord, JournalError> {
         loop {
             if self.leash.why() == Some(Stop::Lost) {
@@ -55,10 +66,13 @@ impl EffectJournal for AttemptJournal {
         if self.leash.why().is_some() {
             return Err(JournalError::LeaseLost);
         }
+        self.without_secrets("intent", name, &intent)?;
         self.write(name, JournalWrite::Begin(intent)).await
     }
 
     async fn made(&self, name: &str, handle: Json) -> Result<(), JournalError> {
+        // The effect is there already. Its intent stays open, so that it is looked for and undone.
+        self.without_secrets("handle", name, &handle)?;
         self.write(name, JournalWrite::Made(handle)).await.map(drop)
     }
 

@@ -25,10 +25,10 @@ pub(super) enum Answer {
 }
 
 /// Asks the cache for outputs that keep the promise; not at all where there is none. Whatever fails here costs only
-/// the hit.
+/// the hit. What the action says of the outside goes into the context, so that it reads no other one later.
 pub(super) async fn ask(
     shared: &Shared,
-    ctx: &StepContext,
+    ctx: &mut StepContext,
     action: &dyn Action,
     inputs: &Inputs,
     promise: Option<&Promise>,
@@ -36,8 +36,10 @@ pub(super) async fn ask(
 ) -> Result<Answer, ActionError> {
     let manifest = action.manifest();
     let Some(promise) = promise.filter(|_| manifest.is_pure()) else { return Ok(Answer::Off) };
+    let fingerprint = action.fingerprint(ctx, inputs).await?;
+    ctx.fingerprint = Some(fingerprint.clone());
     let say = |text: String| ctx.log.line(LogStream::Factory, &text);
-    let outside = match action.fingerprint(ctx, inputs).await? {
+    let outside = match fingerprint {
         Fingerprint::Nothing => json!(null),
         Fingerprint::Of(text) => json!({ "of": text }),
         Fingerprint::Unknown(reason) if FRESH.contains(&trigger) => {

@@ -1,4 +1,4 @@
-//! What a probe or an undo says becomes part of the run's history, where no secret may be. Pure.
+//! What an attempt, a probe or an undo says of an effect becomes part of the run's history, where no secret may be. Pure.
 
 use engine_ports::{ActionError, Presence, StepLog, UndoOutcome};
 use serde_json::Value as Json;
@@ -29,7 +29,8 @@ pub(super) fn error(error: ActionError, log: &dyn StepLog) -> ActionError {
     }
 }
 
-fn holds_secret(json: &Json, log: &dyn StepLog) -> bool {
+/// Whether a text in it, a name or a number is or contains a secret that the log knows.
+pub(crate) fn holds_secret(json: &Json, log: &dyn StepLog) -> bool {
     // Line by line: whole texts come back with their line ends made equal.
     let told = |text: &str| text.lines().any(|line| log.masked(line) != line);
     match json {

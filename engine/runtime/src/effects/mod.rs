@@ -3,4 +3,5 @@
 mod clean;
 mod work;
 
+pub(crate) use clean::holds_secret;
 pub(crate) use work::{probe, undo};

@@ -59,8 +59,11 @@ fn serve() -> io::Result<()> {
         Err(error) => return refuse(error.to_string(), error.kind() == io::ErrorKind::NotFound),
     };
     // From here on nothing ends the shim but the end of everything below it. The signals are blocked only now: a
-    // child inherits the mask. Where they cannot be, one of them ends the shim, and the parent sweeps.
-    let _ = stops.thread_block();
+    // child inherits the mask. Where they cannot be, one of them ends the shim, and the parent sweeps. The last is what
+    // the kernel answers with when a record would be longer than the tool's files may be; then the write fails.
+    let mut deadly = stops;
+    deadly.add(Signal::SIGXFSZ);
+    let _ = deadly.thread_block();
     // A pid is a positive `i32` on Linux.
     let main = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
     let inbox = helpers.go(child.stdin.take());

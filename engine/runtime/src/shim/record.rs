@@ -33,8 +33,12 @@ impl ShimRecord {
     /// Writes it to `path`, whole or not at all.
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
         let fresh = path.with_extension("new");
-        fs::write(&fresh, serde_json::to_vec(self)?)?;
-        fs::rename(&fresh, path)
+        let written = fs::write(&fresh, serde_json::to_vec(self)?).and_then(|()| fs::rename(&fresh, path));
+        if written.is_err() {
+            // Half a record helps nobody. Where it cannot be removed either, the next start does it.
+            let _ = fs::remove_file(&fresh);
+        }
+        written
     }
 
     /// Reads one. What cannot be read counts as none: its processes still carry the marker.

@@ -208,7 +208,16 @@ impl Action for Make {
             self.outside.note(format!("begin refused: {}", refused.is_some()));
             return Err(ActionError::transient("too late"));
         }
-        match ctx.begin("thing", json!({ "thing": thing, "act": act })).await? {
+        let mut about = json!({ "thing": thing, "act": act });
+        let mut handle = json!(thing);
+        if let Some(place) = act.strip_prefix("secret_in_") {
+            let name = SecretRef("deploy".to_owned());
+            let secret = ctx.services.secrets.get(&ctx.tenant, &name).await.unwrap();
+            let told = json!({ "url": format!("https://me:{}@host/", secret.expose()) });
+            let target = if place == "intent" { &mut about["more"] } else { &mut handle };
+            *target = json!([told]);
+        }
+        match ctx.begin("thing", about).await? {
             Begun::Made(record) => self.outside.note(format!("adopted {}", record.handle.unwrap())),
             Begun::Fresh(guard) => {
                 if ["vanish", "bloat"].contains(&act) && ctx.attempt == 1 {
@@ -220,7 +229,7 @@ impl Action for Make {
                     return Err(ActionError::transient("cut off before it was made"));
                 }
                 self.make(ctx, &thing).await;
-                guard.made(json!(thing)).await?;
+                guard.made(handle).await?;
             }
         }
         match act {
@@ -273,12 +282,16 @@ impl Action for Pure {
     async fn fingerprint(&self, _: &StepContext, inputs: &Inputs) -> Result<Fingerprint, ActionError> {
         Ok(match text(inputs, "act") {
             "unknown" => Fingerprint::Unknown("nobody knows what it reads".to_owned()),
+            "outside" => Fingerprint::Of("what it saw".to_owned()),
             _ => Fingerprint::Nothing,
         })
     }
 
     async fn execute(&self, ctx: &StepContext, inputs: Inputs) -> Result<Outputs, ActionError> {
         self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        if let Some(Fingerprint::Of(seen)) = &ctx.fingerprint {
+            self.outside.note(format!("reads {seen}"));
+        }
         let file = ctx.work.join("report");
         std::fs::write(&file, text(&inputs, "act")).unwrap();
         let artifacts = &ctx.services.artifacts;

@@ -63,6 +63,16 @@ async fn a_hit_notes_the_use_of_its_entry_once_a_day() {
 }
 
 #[tokio::test]
+async fn an_action_is_told_what_its_entry_is_kept_under() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    let row = world.run(&engine, &pure("outside")).await;
+    assert_eq!(row.status, RunStatus::Succeeded);
+    assert_eq!(world.outside.count("reads what it saw"), 1);
+    world.close(engine).await;
+}
+
+#[tokio::test]
 async fn the_same_entry_of_two_tenants_holds_its_artifact_twice() {
     let world = World::new(On::Memory).await;
     let engine = world.start().await;

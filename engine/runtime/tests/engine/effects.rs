@@ -5,6 +5,7 @@ use engine_runtime::LogName;
 use futures::TryStreamExt as _;
 use vocab::{Compensation, EffectState, RunStatus};
 
+use crate::outside::SECRET;
 use crate::world::{BOTH, On, World};
 
 pub(crate) const MAKE_AND_FAIL: &str = "steps:
@@ -219,6 +220,30 @@ async fn effects_of_a_cancelled_attempt_are_undone() {
         let row = world.end(&engine, run).await;
         assert_eq!((row.status, row.compensation), (RunStatus::Cancelled, Compensation::Complete));
         assert!(world.outside.things().is_empty());
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
+async fn no_effect_is_written_down_with_a_secret_in_it() {
+    for (place, events, states) in [
+        ("intent", &["ran a 1"][..], &[][..]),
+        // It was there already: it is found by its intent, and undone.
+        ("handle", &["ran a 1", "made a", "probed a", "unmade a"], &[EffectState::Undone]),
+    ] {
+        let world = World::new(On::Sqlite).await;
+        let engine = world.start().await;
+        let row = world.run(&engine, &make(&format!("secret_in_{place}"))).await;
+        assert_eq!(row.status, RunStatus::Failed);
+        let error = world.step(row.id, "a").await.error.unwrap();
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains(place) && said.contains("`thing`"), "{error}");
+        assert_eq!(error["class"], "permanent", "{error}");
+        assert_eq!(world.outside.events(), events, "{place}");
+        let effects = world.effects(row.id).await;
+        assert_eq!(effects.iter().map(|effect| effect.state).collect::<Vec<_>>(), states);
+        let history = world.store.events(row.id, 0, 10_000).await.unwrap();
+        assert!(!format!("{effects:?} {history:?}").contains(SECRET), "{history:?}");
         world.close(engine).await;
     }
 }

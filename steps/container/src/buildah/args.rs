@@ -7,7 +7,7 @@ use std::path::Path;
 use vocab::Isolation;
 
 use crate::arch::Arch;
-use crate::sandbox::{CA_IN_CONTAINER, DNS, FIRST_ID, IDS, Network};
+use crate::sandbox::{APT_IN_CONTAINER, CA_IN_CONTAINER, DNS, FIRST_ID, IDS, Network};
 
 /// The one name of the image that a build makes, within its private storage.
 pub(crate) const RESULT: &str = "localhost/image-factory/result:latest";
@@ -46,6 +46,8 @@ pub(crate) struct Build<'a> {
     pub(crate) memory: u64,
     /// On the worker: authorities to show to the build.
     pub(crate) authorities: Option<&'a Path>,
+    /// On the worker: the folder that lets apt fetch from mirrors.
+    pub(crate) apt: Option<&'a Path>,
 }
 
 impl Build<'_> {
@@ -80,10 +82,12 @@ pub(crate) fn bud(build: &Build<'_>) -> Vec<OsString> {
         args.push(prefixed("--runtime-flag=root=", build.runtime_state));
         args.extend(build.cgroup_parent.map(|parent| format!("--cgroup-parent={parent}").into()));
         // With `chroot`, `/dev` is the worker's.
-        if let Some(authorities) = build.authorities {
-            let mut volume = prefixed("--volume=", authorities);
-            volume.push(format!(":{CA_IN_CONTAINER}:ro"));
-            args.push(volume);
+        for (lent, shown) in [(build.authorities, CA_IN_CONTAINER), (build.apt, APT_IN_CONTAINER)] {
+            if let Some(lent) = lent {
+                let mut volume = prefixed("--volume=", lent);
+                volume.push(format!(":{shown}:ro"));
+                args.push(volume);
+            }
         }
     }
     args.extend(DROPPED.map(|name| format!("--cap-drop={name}").into()));
@@ -169,6 +173,7 @@ mod tests {
             cgroup_parent: Some("/image-factory/x-1"),
             memory: 1024,
             authorities: Some(Path::new("/w/authorities.pem")),
+            apt: Some(Path::new("/w/apt")),
         };
         bud(&build).into_iter().map(|word| word.into_string().unwrap()).collect()
     }
@@ -182,6 +187,7 @@ mod tests {
         assert!(args.contains(&"--userns-uid-map=0:1073741824:65536".to_owned()));
         assert!(args.contains(&"--userns-gid-map=0:1073741824:65536".to_owned()));
         assert!(args.contains(&"--cap-drop=CAP_MKNOD".to_owned()));
+        assert!(args.contains(&"--volume=/w/apt:/dev/image-factory/apt:ro".to_owned()));
         assert!(args.contains(&format!("--build-arg=BASE={BASE}")));
         assert!(!args.iter().any(|arg| arg.starts_with("--dns")));
     }

@@ -13,7 +13,7 @@ use super::args;
 use crate::arch::Arch;
 use crate::oci::{rfc3339, write_layout};
 use crate::sandbox::{
-    Doing, Lent, Network, Storage, containers_conf, cut_off, explain, is_root, registries_conf, wrap,
+    Doing, Lent, Network, Pin, Storage, containers_conf, cut_off, explain, is_root, registries_conf, wrap,
 };
 
 /// Bytes that buildah prints when it is asked for an id.
@@ -27,18 +27,20 @@ pub(super) struct Bench<'a> {
     ctx: &'a StepContext,
     tools: Tools<'a>,
     pub(super) storage: Storage,
+    pins: Vec<Pin>,
     pub(super) lent: Lent,
     pub(super) root: bool,
     calls: AtomicU32,
 }
 
 impl<'a> Bench<'a> {
-    /// A bench in the attempt's work folder.
+    /// A bench in the attempt's work folder, on which tags lead to what `pins` says.
     pub(super) async fn set_up(
         ctx: &'a StepContext,
         manifest: &'a ActionManifest,
+        pins: Vec<Pin>,
     ) -> Result<Self, ActionError> {
-        let registries = registries_conf(&ctx.services.settings.mirrors.registries);
+        let registries = registries_conf(&ctx.services.settings.mirrors.registries, &pins);
         for (name, text) in [("containers.conf", containers_conf("runc")), ("registries.conf", registries)] {
             let file = ctx.work.join(name);
             tokio::fs::write(&file, text).await.map_err(io_failed("write", &file))?;
@@ -49,6 +51,7 @@ impl<'a> Bench<'a> {
             ctx,
             tools: Tools::of(ctx, manifest),
             storage,
+            pins,
             lent: Lent::prepare(ctx).await?,
             root: is_root(),
             calls: AtomicU32::new(0),
@@ -97,8 +100,16 @@ impl<'a> Bench<'a> {
 
     /// Fetches the image `name` from its registry into the storage.
     pub(super) async fn fetch(&self, name: &str, arch: Arch) -> Result<(), ActionError> {
-        let id = self.run(args::fetch(name, arch), Network::Host, Doing::Fetching).await?;
-        self.without_triggers(&id, name).await
+        let pinned = Pin::fetched(&self.pins, name);
+        let fetched = pinned.as_deref().unwrap_or(name);
+        let id = self.run(args::fetch(fetched, arch), Network::Host, Doing::Fetching).await;
+        let id =
+            id.map_err(|error| ActionError { message: error.message.replace(fetched, name), ..error })?;
+        self.without_triggers(&id, name).await?;
+        if pinned.is_some() {
+            self.run(args::tag(&id, name), Network::None, Doing::Moving).await?;
+        }
+        Ok(())
     }
 
     /// Instructions that an image carries for those who build on it (`ONBUILD`) were looked at by nobody here.

@@ -15,6 +15,7 @@ use super::bench::Bench;
 use super::containerfile::{self, Asked};
 
 use super::inputs::{Lend, Taken, Wanted};
+use super::pin;
 use super::reference::ImageName;
 use crate::sandbox::{
     Cgroup, Doing, Lent, Network, explain, foreign_owner, registries_conf, runtime, runtime_script,
@@ -72,7 +73,7 @@ impl Action for Buildah {
                 continue;
             }
             match self.digest_now(ctx, &image).await? {
-                Some(digest) => lines.push(format!("{image} {digest}")),
+                Some(digest) => lines.push(pin::line(&image, &digest)),
                 None => {
                     return Ok(Fingerprint::Unknown(format!(
                         "the digest of {image} cannot be asked for without skopeo"
@@ -90,9 +91,10 @@ impl Action for Buildah {
         let text = read_containerfile(&folder, wanted.file.as_deref()).await?;
         let asked = asked_for(&text, &wanted)?;
         let images = from_registries(&asked, &wanted, ctx)?;
+        let pins = pin::pins(&images, ctx.fingerprint.as_ref())?;
 
         let cgroup = Cgroup::enter(ctx).await?;
-        let bench = Bench::set_up(ctx, &self.manifest).await?;
+        let bench = Bench::set_up(ctx, &self.manifest, pins).await?;
         let built = build(ctx, &bench, &wanted, &folder, &asked.text, &images, &cgroup).await;
         // Whatever came of it, nothing of it stays on the worker.
         bench.tear_down().await;
@@ -111,13 +113,15 @@ impl Buildah {
             return Ok(None);
         }
         let registries = ctx.work.join("registries.conf");
-        let text = registries_conf(&ctx.services.settings.mirrors.registries);
+        let text = registries_conf(&ctx.services.settings.mirrors.registries, &[]);
         tokio::fs::write(&registries, text).await.map_err(io_failed("write", &registries))?;
         let lent = Lent::prepare(ctx).await?;
         let mut command = ToolCommand::new("skopeo", &ctx.work)
+            // Other than buildah, it reads no variable for that.
+            .arg("--registries-conf")
+            .arg(registries)
             .args(["inspect", "--raw"])
             .arg(format!("docker://{image}"))
-            .env("CONTAINERS_REGISTRIES_CONF", registries)
             .capture(MANIFEST_BYTES);
         command.env.extend(lent.on_worker);
         let exit = Tools::of(ctx, &self.manifest).run_any(command).await?;
@@ -174,6 +178,7 @@ async fn build(
         cgroup_parent: parent.as_deref(),
         memory: wanted.bounds.memory,
         authorities: bench.lent.authorities.as_deref().filter(|_| egress),
+        apt: bench.lent.apt.as_deref().filter(|_| egress),
     };
     bench.run(args::bud(&build), wanted.network, Doing::Building).await?;
     let layout = bench.place("result");

@@ -8,6 +8,9 @@ mod execute;
 mod hostile;
 mod inputs;
 mod manifest;
+#[cfg(test)]
+mod moved;
+mod pin;
 mod reference;
 #[cfg(test)]
 mod tests;

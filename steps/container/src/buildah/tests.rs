@@ -25,7 +25,7 @@ fn map(entries: &[(&str, &str)]) -> Value {
 }
 
 /// Inputs with the manifest's defaults, as the engine hands them over.
-fn filled(action: &Buildah, mut inputs: Inputs) -> Inputs {
+pub(super) fn filled(action: &Buildah, mut inputs: Inputs) -> Inputs {
     for port in &action.manifest().inputs {
         if let Some(default) = &port.default {
             inputs.entry(port.name.clone()).or_insert_with(|| default.clone());
@@ -99,9 +99,11 @@ async fn what_the_operator_lends_reaches_the_build_and_never_stays_with_buildah(
     harness.settings.ca_bundle = Some(bundle);
     harness.settings.http_proxy = Some("http://operators-proxy:3128".to_owned());
     harness.settings.mirrors.pypi = Some("http://operators-mirror/simple".to_owned());
+    harness.settings.mirrors.apt = Some("http://operators-mirror/debian".to_owned());
     // The commands compare lengths, so that the texts themselves do not come into the image by them.
     let file = "ARG BASE\nFROM ${BASE}\n\
-        RUN test ${#http_proxy} = 27 && test ${#PIP_INDEX_URL} = 30 && test -s \"$SSL_CERT_FILE\" && echo seen > /seen\n\
+        RUN test ${#http_proxy} = 27 && test ${#PIP_INDEX_URL} = 30 && test -s \"$SSL_CERT_FILE\" && \
+        test -s \"$APT_CONFIG\" && test -x \"${APT_CONFIG%/*}/http\" && echo seen > /seen\n\
         RUN ls /sys/class/net > /net; cat /etc/resolv.conf > /resolv\n";
     let more = [("base", shell_tree(&harness).into()), ("network", "egress".into())];
     let outputs = harness.run(&Buildah::new(), given(&harness, &[("Containerfile", file)], &more)).await;
@@ -110,7 +112,9 @@ async fn what_the_operator_lends_reaches_the_build_and_never_stays_with_buildah(
     let texts = std::iter::once(manifest.to_string().into_bytes()).chain([config.to_string().into_bytes()]);
     for bytes in texts.chain(layers.iter().cloned()) {
         let text = String::from_utf8_lossy(&bytes);
-        for word in ["operators-", "authorities", "/dev/image-factory", "PIP_INDEX_URL=", "ca.pem"] {
+        for word in
+            ["operators-", "authorities", "/dev/image-factory", "PIP_INDEX_URL=", "ca.pem", "APT_CONFIG="]
+        {
             assert!(!text.contains(word), "{word} stays in the image");
         }
     }

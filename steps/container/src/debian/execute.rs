@@ -6,7 +6,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use engine_ports::{Action, ActionError, Fingerprint, LogStream, StepContext, ToolCommand};
+use engine_ports::{Action, ActionError, Fingerprint, LogStream, MirrorMap, StepContext, ToolCommand};
 use steps_kit::{Tools, blocking, fail, inputs, io_failed, outputs, put_archive};
 use tree::{Mtime, Owners};
 use vocab::{ActionManifest, ArtifactKind, ArtifactRef, Digest, Inputs, Outputs, Value};
@@ -14,9 +14,10 @@ use vocab::{ActionManifest, ArtifactKind, ArtifactRef, Digest, Inputs, Outputs, 
 use super::args::{Mode, Plan, mmdebstrap};
 use super::inputs::{Taken, Wanted};
 use super::manifest::APT_HELPER;
-use super::mirror::{Archive, archives, list_name};
+use super::mirror::{Archive, PUBLIC_SECURITY, archives, list_name};
+use super::sources::Source;
 use super::{failure, packages, sources};
-use crate::sandbox::{Lent, is_root};
+use crate::sandbox::{Lent, is_root, mirrored};
 
 /// `rootfs/debian@v1`.
 #[derive(Debug)]
@@ -136,8 +137,9 @@ impl Debian {
 /// The operator's mirror, or what the worker itself uses.
 async fn archives_for(ctx: &StepContext, wanted: &Wanted) -> Result<Vec<Archive>, ActionError> {
     let own = blocking(|| Ok(sources::read(Path::new("/etc/apt")))).await?;
-    if let Some(mirror) = &ctx.services.settings.mirrors.apt {
-        return Ok(archives(mirror, &wanted.suite, wanted.updates, &[]));
+    let mirrors = &ctx.services.settings.mirrors;
+    if let Some(mirror) = &mirrors.apt {
+        return Ok(archives(mirror, &wanted.suite, wanted.updates, &security(mirrors, &wanted.suite)?));
     }
     match sources::pick(&own, &wanted.suite) {
         Some(source) => Ok(archives(&source.url, &wanted.suite, wanted.updates, &own)),
@@ -146,6 +148,13 @@ async fn archives_for(ctx: &StepContext, wanted: &Wanted) -> Result<Vec<Archive>
         )
         .help("set `mirrors.apt` in the factory's settings")),
     }
+}
+
+/// Where the operator has security updates mirrored, as if the worker had it for a source.
+fn security(mirrors: &MirrorMap, suite: &str) -> Result<Vec<Source>, ActionError> {
+    let known = mirrored(mirrors)?.into_iter().filter(|one| one.archive == PUBLIC_SECURITY);
+    let source = |url| Source { url, suites: vec![format!("{suite}-security")] };
+    Ok(known.map(|one| source(one.mirror)).collect())
 }
 
 fn proxies(lent: &Lent) -> BTreeMap<String, std::ffi::OsString> {

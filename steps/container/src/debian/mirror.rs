@@ -5,6 +5,9 @@ use super::sources::Source;
 /// Where the sources of a finished image point: what everybody can reach, never the operator's mirror.
 const PUBLIC: &str = "http://deb.debian.org/debian";
 
+/// Where security updates are for everybody, as a mirror of them is named in the settings.
+pub(super) const PUBLIC_SECURITY: &str = "deb.debian.org/debian-security";
+
 /// The key ring of the Debian archive on the worker.
 pub(crate) const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 

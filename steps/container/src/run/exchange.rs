@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use engine_ports::ActionError;
 use steps_kit::read_results;
 use vocab::Value;
 
 use super::args::Mount;
+use crate::sandbox::Lent;
 
 /// Where it lies in the container. `/dev` is never part of an image.
 const IN_CONTAINER: &str = "/dev/image-factory";
@@ -20,12 +21,8 @@ const IN_CONTAINER: &str = "/dev/image-factory";
 pub(super) struct Exchange(PathBuf);
 
 impl Exchange {
-    /// Makes it at `folder`, with the script and the authorities that the container shall find. Blocks.
-    pub(super) fn make(
-        folder: PathBuf,
-        script: Option<&str>,
-        authorities: Option<&Path>,
-    ) -> io::Result<Self> {
+    /// Makes it at `folder`, with the script and what is lent as files to the container. Blocks.
+    pub(super) fn make(folder: PathBuf, script: Option<&str>, lent: &Lent) -> io::Result<Self> {
         fs::create_dir(&folder)?;
         // Whoever the container runs as has to write here; the folder above keeps everybody else away.
         fs::set_permissions(&folder, Permissions::from_mode(0o777))?;
@@ -35,8 +32,11 @@ impl Exchange {
         if let Some(script) = script {
             fs::write(folder.join("script"), script)?;
         }
-        if let Some(authorities) = authorities {
+        if let Some(authorities) = &lent.authorities {
             fs::copy(authorities, folder.join("ca.pem"))?;
+        }
+        if let Some(apt) = &lent.apt {
+            fs::rename(apt, folder.join("apt"))?;
         }
         Ok(Self(folder))
     }

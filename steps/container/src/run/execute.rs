@@ -149,9 +149,9 @@ async fn prepare(
         Start::Script(script) => Some(script.clone()),
         Start::Image | Start::Command(_) => None,
     };
-    let (authorities, folder) = (lent.authorities.clone(), ctx.work.join("exchange"));
+    let (lent, folder) = (lent.clone(), ctx.work.join("exchange"));
     blocking(move || {
-        let exchange = Exchange::make(folder.clone(), script.as_deref(), authorities.as_deref());
+        let exchange = Exchange::make(folder.clone(), script.as_deref(), &lent);
         let exchange = exchange.map_err(io_failed("make", &folder))?;
         mounts.push(exchange.mount());
         make_open(&collected).map_err(io_failed("make", &collected))?;

@@ -15,23 +15,65 @@ pub(crate) fn containers_conf(runtime: &str) -> String {
     )
 }
 
-/// `registries.conf`: each host as the operator maps it.
-pub(crate) fn registries_conf(registries: &BTreeMap<String, String>) -> String {
+/// An image that is fetched by a digest, whatever its tag leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pin {
+    /// As it is known: host, repository, tag.
+    pub(crate) name: String,
+    /// Host and repository.
+    pub(crate) repository: String,
+    pub(crate) digest: String,
+}
+
+impl Pin {
+    /// Another name of the repository of the pin `number`. buildah notes as the result's base what contains the name
+    /// behind FROM; under its own name, the digest would stand in place of the tag there.
+    fn alias(number: usize) -> String {
+        format!("pinned.invalid/{number}")
+    }
+
+    /// The name to fetch the image `name` by.
+    pub(crate) fn fetched(pins: &[Self], name: &str) -> Option<String> {
+        let (number, pin) = pins.iter().enumerate().find(|(_, pin)| pin.name == name)?;
+        Some(format!("{}@{}", Self::alias(number), pin.digest))
+    }
+}
+
+/// `registries.conf`: each host as the operator maps it, and the repositories of pinned images under their aliases.
+pub(crate) fn registries_conf(registries: &BTreeMap<String, String>, pins: &[Pin]) -> String {
     let mut text =
         "unqualified-search-registries = [\"docker.io\"]\nshort-name-mode = \"disabled\"\n".to_owned();
-    for (host, location) in registries {
-        let plain = location.starts_with("http://");
-        let place = location.split_once("://").map_or(location.as_str(), |(_, place)| place);
-        let place = place.trim_end_matches('/');
+    let mut add = |prefix: &str, location: &str, plain: bool| {
         // Writing to a `String` cannot fail.
         let _ = write!(
             text,
             "\n[[registry]]\nprefix = {}\nlocation = {}\ninsecure = {plain}\n",
-            quoted(host),
-            quoted(place)
+            quoted(prefix),
+            quoted(location)
         );
+    };
+    for (prefix, location) in registries {
+        let (place, plain) = place(location);
+        add(prefix, place, plain);
+    }
+    for (number, Pin { repository, .. }) in pins.iter().enumerate() {
+        let below = |prefix: &str| {
+            let rest = repository.strip_prefix(prefix)?;
+            (rest.is_empty() || rest.starts_with('/')).then_some(rest)
+        };
+        let mapped = registries.iter().filter_map(|(prefix, location)| Some((below(prefix)?, location)));
+        // The longest prefix leaves the shortest rest, and is the one that counts.
+        let (rest, location) = mapped.min_by_key(|(rest, _)| rest.len()).unwrap_or(("", repository));
+        let (place, plain) = place(location);
+        add(&Pin::alias(number), &format!("{place}{rest}"), plain);
     }
     text
+}
+
+/// Where a mirror is, without its scheme, and whether that was plain HTTP.
+fn place(location: &str) -> (&str, bool) {
+    let place = location.split_once("://").map_or(location, |(_, place)| place);
+    (place.trim_end_matches('/'), location.starts_with("http://"))
 }
 
 /// The runtime on this worker. runc comes first: crun refuses machines that have both versions of control groups.
@@ -65,8 +107,32 @@ mod tests {
 
     #[test]
     fn a_plain_http_mirror_is_marked_and_loses_its_scheme() {
-        let text =
-            registries_conf(&BTreeMap::from([("docker.io".into(), "http://mirror.test:5000/hub/".into())]));
+        let text = registries_conf(
+            &BTreeMap::from([("docker.io".into(), "http://mirror.test:5000/hub/".into())]),
+            &[],
+        );
         assert!(text.contains("location = \"mirror.test:5000/hub\"\ninsecure = true"), "{text}");
+    }
+
+    #[test]
+    fn a_pinned_image_is_fetched_from_the_mirror_of_its_repository() {
+        let mirrors =
+            [("docker.io", "m.test/hub"), ("docker.io/library", "http://n.test"), ("docker.io/lib", "x")];
+        let mirrors = mirrors.map(|(prefix, location)| (prefix.to_owned(), location.to_owned()));
+        let pin = |repository: &str| Pin {
+            name: format!("{repository}:12"),
+            repository: repository.to_owned(),
+            digest: "sha256:0".to_owned(),
+        };
+        let pins = [pin("docker.io/library/debian"), pin("docker.io/a/b")];
+        let text = registries_conf(&mirrors.into(), &pins);
+        for entry in [
+            "prefix = \"pinned.invalid/0\"\nlocation = \"n.test/debian\"\ninsecure = true\n",
+            "prefix = \"pinned.invalid/1\"\nlocation = \"m.test/hub/a/b\"\ninsecure = false\n",
+        ] {
+            assert!(text.contains(entry), "{text}");
+        }
+        let fetched = Pin::fetched(&pins, "docker.io/a/b:12");
+        assert_eq!(fetched.as_deref(), Some("pinned.invalid/1@sha256:0"));
     }
 }

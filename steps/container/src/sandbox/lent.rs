@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use engine_ports::{ActionError, StepContext, StepLog, StepSettings};
-use steps_kit::{environment, git_mirrors};
+use steps_kit::{blocking, environment, git_mirrors, io_failed};
+
+use super::apt::{self, APT_IN_CONTAINER};
 
 /// Where the authorities lie inside a container. `/dev` is never part of an image, so nothing of it stays.
 pub(crate) const CA_IN_CONTAINER: &str = "/dev/image-factory/ca.pem";
@@ -19,11 +21,13 @@ pub(crate) struct Lent {
     pub(crate) in_container: BTreeMap<String, String>,
     /// On the worker: the file to show at [`CA_IN_CONTAINER`].
     pub(crate) authorities: Option<PathBuf>,
+    /// On the worker: the folder to show at [`APT_IN_CONTAINER`].
+    pub(crate) apt: Option<PathBuf>,
 }
 
 impl Lent {
-    /// What the settings lend to an attempt. Writes the authorities (the system's and the operator's) to its work
-    /// folder, and masks what is secret of it in its log.
+    /// What the settings lend to an attempt. Writes the authorities (the system's and the operator's) and what apt is
+    /// given to its work folder, and masks what is secret of it in its log.
     pub(crate) async fn prepare(ctx: &StepContext) -> Result<Self, ActionError> {
         Self::of(&ctx.services.settings, &ctx.work, &*ctx.log).await
     }
@@ -38,7 +42,20 @@ impl Lent {
         let mut in_container: BTreeMap<_, _> =
             on_worker.iter().map(|(name, value)| (name.clone(), inside(value))).collect();
         in_container.extend(git_mirrors(settings));
-        Ok(Self { on_worker, in_container, authorities: authorities.map(PathBuf::from) })
+        let mirrored = apt::mirrored(&settings.mirrors)?;
+        let mut folder = None;
+        if !mirrored.is_empty() || authorities.is_some() {
+            let place = work.join("apt");
+            let (target, shown) = (place.clone(), authorities.is_some().then_some(CA_IN_CONTAINER));
+            blocking(move || {
+                apt::write(&target, APT_IN_CONTAINER, &mirrored, shown).map_err(io_failed("write", &target))
+            })
+            .await?;
+            let configuration = format!("{APT_IN_CONTAINER}/{}", apt::CONFIGURATION);
+            in_container.insert("APT_CONFIG".to_owned(), configuration);
+            folder = Some(place);
+        }
+        Ok(Self { on_worker, in_container, authorities: authorities.map(PathBuf::from), apt: folder })
     }
 
     /// The proxies alone, which buildah hands on to each command of a build by itself.
@@ -72,11 +89,18 @@ mod tests {
             ..StepSettings::default()
         };
         settings.mirrors.git.insert("https://git.test/".into(), "https://mirror.test/".into());
+        settings.mirrors.apt = Some("https://mirror.test/debian/".into());
         let lent = Lent::of(&settings, folder.path(), &CollectingLog::default()).await.unwrap();
         assert_eq!(lent.in_container["SSL_CERT_FILE"], CA_IN_CONTAINER);
         assert_eq!(lent.in_container["http_proxy"], "http://p:1");
         assert_eq!(lent.in_container["GIT_CONFIG_KEY_0"], "url.https://mirror.test/.insteadOf");
-        assert!(!lent.on_worker.contains_key("GIT_CONFIG_KEY_0"), "steps of the worker have their own way");
+        assert_eq!(lent.in_container["APT_CONFIG"], "/dev/image-factory/apt/apt.conf");
+        let apt = std::fs::read_to_string(lent.apt.unwrap().join("apt.conf")).unwrap();
+        assert!(apt.contains("CaInfo \"/dev/image-factory/ca.pem\""), "{apt}");
+        assert!(apt.contains("Methods::https \"/dev/image-factory/apt/https\""), "{apt}");
+        for name in ["GIT_CONFIG_KEY_0", "APT_CONFIG"] {
+            assert!(!lent.on_worker.contains_key(name), "steps of the worker have their own way");
+        }
         assert!(std::fs::read_to_string(lent.authorities.unwrap()).unwrap().ends_with("authority"));
         assert!(Lent::is_proxy("HTTPS_PROXY") && !Lent::is_proxy("GOPROXY"));
     }

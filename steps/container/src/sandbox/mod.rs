@@ -1,6 +1,7 @@
 //! What keeps builds and containers apart from the host, and the host clean: namespaces of their own, private
 //! storage, configuration that no image keeps.
 
+mod apt;
 mod cgroup;
 mod conf;
 mod failure;
@@ -10,8 +11,9 @@ mod network;
 mod runtime;
 mod storage;
 
+pub(crate) use apt::{APT_IN_CONTAINER, mirrored};
 pub(crate) use cgroup::{Bounds, Cgroup};
-pub(crate) use conf::{containers_conf, registries_conf, runtime, write_private};
+pub(crate) use conf::{Pin, containers_conf, registries_conf, runtime, write_private};
 pub(crate) use failure::{Doing, explain};
 pub(crate) use ids::{FIRST_ID, IDS, foreign_owner};
 pub(crate) use lent::{CA_IN_CONTAINER, Lent};

@@ -104,6 +104,7 @@ impl Harness {
             log: self.log.clone(),
             journal: Arc::new(journal),
             services: self.services(),
+            fingerprint: None,
         }
     }
 

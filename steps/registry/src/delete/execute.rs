@@ -73,7 +73,11 @@ async fn make(ctx: &StepContext, repository: &Repository, guard: EffectGuard) ->
                     guard.absent().await?;
                 }
                 let failed = fail(error);
-                return Err(if in_use { failed.help("remove its tags first") } else { failed });
+                return Err(if in_use {
+                    failed.help("remove its tags and the indexes that need it first")
+                } else {
+                    failed
+                });
             }
         }
     }
