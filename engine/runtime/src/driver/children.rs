@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_core::plan::{Plan, PlanSpec};
-use engine_core::run::{ChildEnd, EffectId, Parent, RunCreated, RunLimits};
+use engine_core::run::{ChildEnd, EffectId, Parent};
 use engine_ports::{ActionError, Notice, RunRow, StoreError, UndoOutcome};
 use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
 use vocab::{Compensation, EffectState, Inputs, Outputs, RunId, RunStatus, StepPath};
 
 use super::message::Message;
-use super::meta::{self, RunContext};
+use super::new_run::{FirstWords, NewRun};
 use super::task::Start;
-use super::turn::NewRunParts;
 use crate::shared::Shared;
 
 /// How often the store is asked about a run for which no notice came.
@@ -62,46 +61,29 @@ pub(super) async fn start(shared: Arc<Shared>, child: Child) {
 /// Creates the run as its parent's: the same tenant, project, commit and trust.
 async fn create(shared: &Arc<Shared>, child: &Child) -> Result<RunRow, StoreError> {
     let Child { run, spec, inputs, parent, path } = child;
-    let damaged = |reason: String| StoreError::Damaged { row: format!("plan of run {run}"), reason };
-    let plan = Plan::new(spec.clone()).map_err(|error| damaged(error.to_string()))?;
-    let plan_json = serde_json::to_value(&plan).map_err(|error| damaged(error.to_string()))?;
-    let now = shared.clock.now();
-    let time = plan.timeout().unwrap_or(Duration::from_secs(shared.limits.run_seconds));
+    let plan = Plan::new(spec.clone()).map_err(|error| StoreError::Damaged {
+        row: format!("plan of run {run}"),
+        reason: error.to_string(),
+    })?;
     let mut trigger = parent.trigger.clone();
     if let Some(trigger) = trigger.as_object_mut() {
         trigger.insert("kind".to_owned(), json!("run"));
         trigger.insert("parent".to_owned(), json!({ "run": parent.id, "step": path }));
     }
-    let (tenant, project) = (parent.tenant.clone(), parent.project);
-    let created = RunCreated {
+    let new = NewRun {
         run: *run,
-        plan: plan.digest(),
+        tenant: parent.tenant.clone(),
+        project: parent.project,
+        plan,
         inputs: inputs.clone(),
-        origin: meta::origin(&trigger),
-        deadline: Some(now.plus(time)),
-        limits: RunLimits::from(&shared.limits),
-        parent: Some(Parent { run: parent.id, path: path.clone() }),
-        context: RunContext { tenant: tenant.clone(), project, trigger: trigger.clone() }.to_json(),
-    };
-    let row = RunRow {
-        id: *run,
-        tenant,
-        project,
-        workflow: plan.name().to_owned(),
-        plan: plan.digest(),
         trigger,
-        inputs: inputs.clone(),
-        status: RunStatus::Queued,
-        compensation: Compensation::NotNeeded,
-        outputs: Outputs::new(),
-        error: None,
-        created_at: now,
-        finished_at: None,
-        seq: 0,
+        parent: Some(Parent { run: parent.id, path: path.clone() }),
+        origin: None,
     };
-    let parts = NewRunParts { row: row.clone(), created, plan: Arc::new(plan), plan_json, origin: None };
+    let first = FirstWords::of(new, &shared.limits, shared.clock.now())?;
+    let row = first.row.clone();
     let (answer, answered) = oneshot::channel();
-    shared.runs.start(shared, *run, Start::New(Box::new(parts), answer));
+    shared.runs.start(shared, *run, Start::New(Box::new(first), answer));
     match answered.await {
         Ok(Ok(_)) => Ok(row),
         Ok(Err(error)) => Err(error),

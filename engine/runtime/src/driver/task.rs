@@ -11,7 +11,7 @@ use vocab::RunId;
 use super::actor::{Actor, Broken, Outstanding};
 use super::load::{LoadError, Loaded, load};
 use super::message::Message;
-use super::turn::NewRunParts;
+use super::new_run::FirstWords;
 use crate::shared::Shared;
 
 /// Pauses before the store is asked again.
@@ -25,7 +25,7 @@ pub(crate) enum Start {
     /// From the store, after a start: what ran is lost. The permit goes back once that is durable.
     Recover(OwnedSemaphorePermit),
     /// With a run that is not in the store yet; the answer is the run that is there then.
-    New(Box<NewRunParts>, oneshot::Sender<Result<RunId, StoreError>>),
+    New(Box<FirstWords>, oneshot::Sender<Result<RunId, StoreError>>),
 }
 
 /// Runs the actor of `run` until nothing is outstanding.
@@ -124,10 +124,10 @@ async fn reload(shared: &Shared, run: RunId) -> Option<Loaded> {
 async fn create(
     shared: &Arc<Shared>,
     run: RunId,
-    parts: NewRunParts,
+    parts: FirstWords,
     outstanding: &mut Outstanding,
 ) -> Result<(RunId, Option<Actor>), StoreError> {
-    let NewRunParts { row, created, plan, plan_json, origin } = parts;
+    let FirstWords { row, created, plan, plan_json, origin } = parts;
     let mut actor = Actor::new(shared, run, Loaded { state: RunState::new(plan), row });
     let internal =
         |error: IllegalTransition| StoreError::Database(format!("the run contradicts itself: {error}"));

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use engine_core::plan::Plan;
-use engine_core::run::{Command, Event, IllegalTransition, Promise, ReadyStep, RunCreated, RunState};
+use engine_core::run::{Command, Event, IllegalTransition, Promise, ReadyStep, RunState};
 use engine_ports::{Commit, EventRecord, Lease, LeaseChange, MemoEntry, RunRow};
 use vocab::{ActionRef, EffectState, Inputs, RunId, StepPath, Timestamp, WorkerId};
 
@@ -14,15 +13,6 @@ use super::flight::Landing;
 use super::project;
 use crate::attempt::Leash;
 use crate::dispatch::Slot;
-
-/// A run that is to be created.
-pub(crate) struct NewRunParts {
-    pub(crate) row: RunRow,
-    pub(crate) created: RunCreated,
-    pub(crate) plan: Arc<Plan>,
-    pub(crate) plan_json: serde_json::Value,
-    pub(crate) origin: Option<(String, String)>,
-}
 
 /// An attempt that the turn grants; it starts when the turn is durable.
 pub(super) struct Grant {

@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine_core::plan::Plan;
-use engine_core::run::{Decided, RunCreated, RunLimits};
+use engine_core::run::{Decided, RunLimits};
 use engine_ports::{Progress, RunRow, SecretStore, StoreError};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
-use vocab::{Compensation, Inputs, ProjectId, RunId, RunStatus, StepPath, TenantName, Value};
+use vocab::{RunId, StepPath, TenantName, Value};
 
 use super::admit;
 use super::{AskError, Decision, Standing, Submission, SubmitError, Vote};
 use crate::actions::ActionSet;
 use crate::dispatch::SlotsStatus;
-use crate::driver::{self, Message, NewRunParts, Start};
+use crate::driver::{self, FirstWords, Message, NewRun, Start};
 use crate::logs::Logs;
 use crate::shared::Shared;
 
@@ -41,16 +41,6 @@ pub struct Engine {
     closing: AtomicBool,
 }
 
-/// What a new run is made of.
-struct NewRun {
-    tenant: TenantName,
-    project: Option<ProjectId>,
-    plan: Plan,
-    inputs: Inputs,
-    trigger: Json,
-    origin: Option<(String, String)>,
-}
-
 impl Engine {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, closing: AtomicBool::new(false) }
@@ -65,7 +55,8 @@ impl Engine {
         let inputs = workflow.resolve_inputs(inputs).map_err(SubmitError::Inputs)?;
         let plan = Plan::of(&workflow, &workflows, self.shared.actions.catalogue())?;
         let trigger = driver::trigger(&trigger, source.as_ref(), trust_host);
-        self.create(NewRun { tenant, project, plan, inputs, trigger, origin }).await
+        let run = self.id();
+        self.create(NewRun { run, tenant, project, plan, inputs, trigger, parent: None, origin }).await
     }
 
     /// The secrets that steps are given by name.
@@ -95,55 +86,26 @@ impl Engine {
             trigger.insert("retried_by".to_owned(), json!(by));
         }
         let RunRow { tenant, project, inputs, .. } = row;
-        Ok(self.create(NewRun { tenant, project, plan, inputs, trigger, origin: None }).await?)
+        let run = self.id();
+        let new = NewRun { run, tenant, project, plan, inputs, trigger, parent: None, origin: None };
+        Ok(self.create(new).await?)
     }
 
     async fn create(&self, new: NewRun) -> Result<RunId, SubmitError> {
         if self.is_closing() {
             return Err(SubmitError::Closing);
         }
-        let NewRun { tenant, project, plan, inputs, trigger, origin } = new;
-        let shared = &self.shared;
-        let limits = RunLimits::from(&shared.limits);
-        admit::bounded(&limits, &inputs, &trigger)?;
-        let run = RunId::generate(shared.ids.as_ref());
-        let now = shared.clock.now();
-        let time = plan.timeout().unwrap_or(Duration::from_secs(shared.limits.run_seconds));
-        let plan_json = serde_json::to_value(&plan).map_err(|error| StoreError::Damaged {
-            row: format!("plan of run {run}"),
-            reason: error.to_string(),
-        })?;
-        let created = RunCreated {
-            run,
-            plan: plan.digest(),
-            inputs: inputs.clone(),
-            origin: driver::origin(&trigger),
-            deadline: Some(now.plus(time)),
-            limits,
-            parent: None,
-            context: driver::RunContext { tenant: tenant.clone(), project, trigger: trigger.clone() }
-                .to_json(),
-        };
-        let row = RunRow {
-            id: run,
-            tenant,
-            project,
-            workflow: plan.name().to_owned(),
-            plan: plan.digest(),
-            trigger,
-            inputs,
-            status: RunStatus::Queued,
-            compensation: Compensation::NotNeeded,
-            outputs: vocab::Outputs::new(),
-            error: None,
-            created_at: now,
-            finished_at: None,
-            seq: 0,
-        };
-        let parts = NewRunParts { row, created, plan: Arc::new(plan), plan_json, origin };
+        let (shared, run) = (&self.shared, new.run);
+        admit::bounded(&RunLimits::from(&shared.limits), &new.inputs, &new.trigger)?;
+        let first = FirstWords::of(new, &shared.limits, shared.clock.now())?;
         let (answer, answered) = oneshot::channel();
-        shared.runs.start(shared, run, Start::New(Box::new(parts), answer));
+        shared.runs.start(shared, run, Start::New(Box::new(first), answer));
         Ok(answered.await.map_err(|_| SubmitError::Closing)??)
+    }
+
+    /// A new run's id.
+    fn id(&self) -> RunId {
+        RunId::generate(self.shared.ids.as_ref())
     }
 
     /// Asks a run to end: its attempts stop, its effects are undone. Durable when this returns.
