@@ -75,8 +75,10 @@ impl LogArchive {
             return Ok(true);
         }
         let bytes = file.metadata()?.len();
-        let stored =
-            self.artifacts.put_stream(&HoldOwner::Run(run), ArtifactKind::Report, packed(file)).await?;
+        let stored = self
+            .artifacts
+            .put_stream(&HoldOwner::Run(run), ArtifactKind::Report, packed(file, bytes))
+            .await?;
         let record = LogRecord {
             run,
             path: path.clone(),

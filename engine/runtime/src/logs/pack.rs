@@ -17,9 +17,11 @@ const CHUNK: usize = 64 * 1024;
 /// Packed bytes unpacked at once: a text that repeats itself grows a thousandfold.
 const PACKED: usize = 2 * 1024;
 
-/// The file from its start, packed. Equal texts give equal bytes: no time and no name goes in.
-pub(super) fn packed(file: File) -> ByteStream {
-    let encoder = GzEncoder::new(file, Compression::default());
+/// The first `bytes` of the file, packed. Equal texts give equal bytes: no time and no name goes in.
+///
+/// What somebody appends meanwhile is left out: the encoder never ends when there is more after the end.
+pub(super) fn packed(file: File, bytes: u64) -> ByteStream {
+    let encoder = GzEncoder::new(file.take(bytes), Compression::default());
     let chunks = stream::try_unfold(encoder, |mut encoder| async move {
         let packed = spawn_blocking(move || {
             let mut chunk = vec![0; CHUNK];
@@ -78,7 +80,7 @@ mod tests {
         file.write_all(text).unwrap();
         file.rewind().unwrap();
         let mut bytes = Vec::new();
-        packed(file).read_to_end(&mut bytes).await.unwrap();
+        packed(file, text.len() as u64).read_to_end(&mut bytes).await.unwrap();
         bytes
     }
 

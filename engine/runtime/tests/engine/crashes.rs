@@ -39,7 +39,7 @@ async fn only_run(world: &World) -> Option<RunId> {
 }
 
 /// Each step succeeded once, and was not started after that.
-async fn nothing_forgotten_or_repeated(world: &World, run: RunId) {
+pub(crate) async fn nothing_forgotten_or_repeated(world: &World, run: RunId) {
     let mut succeeded: BTreeMap<String, u32> = BTreeMap::new();
     for (seq, event) in (1..).zip(world.store.events(run, 0, 10_000).await.unwrap()) {
         assert_eq!(event.seq, seq, "a gap in the history");

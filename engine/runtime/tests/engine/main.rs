@@ -17,6 +17,7 @@ mod leases;
 mod logs;
 mod outside;
 mod runs;
+mod seeds;
 mod shutdown;
 mod starts;
 mod world;

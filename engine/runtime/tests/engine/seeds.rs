@@ -1,0 +1,234 @@
+//! Random workflows through the whole engine, while the process dies, the store fails and the disk takes its time.
+//!
+//! What the outside wrote down itself is held against what the engine says. A seed that fails is printed;
+//! `IMAGE_FACTORY_SEED=N cargo test -p engine-runtime --test engine seeds` runs it again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use engine_ports::{RunRow, RunStore as _, StepRow};
+use engine_runtime::Engine;
+use futures::{StreamExt as _, stream};
+use vocab::{Compensation, RunId, RunStatus, StepStatus, TenantName};
+
+use crate::crashes::nothing_forgotten_or_repeated;
+use crate::faults::Fault;
+use crate::world::{On, World};
+
+/// Seeds in `make test`, and in `make test-full`.
+const SEEDS: u64 = 500;
+const MANY_SEEDS: u64 = 10_000;
+
+/// Numbers that look random and follow from the seed (SplitMix64, Steele and others, 2014).
+struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(end).unwrap()).unwrap()
+    }
+
+    fn percent(&mut self, of_hundred: usize) -> bool {
+        self.below(100) < of_hundred
+    }
+
+    fn of<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())]
+    }
+}
+
+/// A workflow, and which steps each of its steps needs, however far up.
+struct Drawn {
+    text: String,
+    above: BTreeMap<String, Vec<String>>,
+    steps: usize,
+}
+
+fn workflow(draw: &mut Draw) -> Drawn {
+    let steps = 1 + draw.below(10);
+    let mut text = "steps:\n".to_owned();
+    let mut above: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for number in 0..steps {
+        let name = format!("s{number}");
+        let mut needs: Vec<_> =
+            (0..draw.below(4).min(number)).map(|_| format!("s{}", draw.below(number))).collect();
+        needs.sort();
+        needs.dedup();
+        let (action, act) = match draw.below(10) {
+            0..4 => ("pure", name.as_str()),
+            4..7 => ("plain", draw.of(&["ok", "ok", "ok", "ok", "flaky", "fail"])),
+            _ => ("make", draw.of(&["ok", "ok", "ok", "ok", "vanish", "forget", "then_fail"])),
+        };
+        let mut far: Vec<_> =
+            needs.iter().flat_map(|need| above[need].clone()).chain(needs.clone()).collect();
+        far.sort();
+        far.dedup();
+        write!(
+            text,
+            "  {name}:\n    uses: test/{action}@v1\n    needs: [{}]\n    with: {{ act: {act} }}\n",
+            needs.join(", ")
+        )
+        .unwrap();
+        text.push_str("    retry: { attempts: 4, backoff: { initial: 2ms } }\n");
+        if draw.percent(15) {
+            text.push_str("    allow_failure: true\n");
+        }
+        if draw.percent(15) {
+            text.push_str("    for_each: [1, 2, 3]\n");
+        }
+        above.insert(name, far);
+    }
+    Drawn { text, above, steps }
+}
+
+/// Waits until the run is over or the process is dead.
+async fn over_or_dead(world: &World, run: RunId) {
+    for _ in 0..10_000 {
+        match world.store.run_any_tenant(run).await {
+            Ok(Some(row)) if !row.is_over() => tokio::time::sleep(Duration::from_millis(2)).await,
+            _ => return,
+        }
+    }
+}
+
+/// Troubles one life of the process.
+async fn live(world: &World, draw: &mut Draw, engine: &Engine, run: RunId, writes: usize) {
+    if draw.percent(50) {
+        let faults = [Fault::FailBefore, Fault::FailAfter, Fault::DieBefore, Fault::DieAfter];
+        world.store.plan(1 + draw.below(writes), draw.of(&faults));
+    }
+    if draw.percent(20) {
+        tokio::time::sleep(Duration::from_micros(draw.next() % 20_000)).await;
+        let _ = engine.cancel(&TenantName::default_tenant(), run, "a seed", None).await;
+    }
+    if draw.percent(30) {
+        world.store.hold_after(draw.below(writes));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if draw.percent(50) {
+            world.store.die();
+        } else {
+            world.store.let_go();
+        }
+    }
+    over_or_dead(world, run).await;
+}
+
+/// How it went; a soak that never reaches anything proves nothing.
+struct Went {
+    status: RunStatus,
+    deaths: usize,
+    undone: bool,
+}
+
+async fn play(seed: u64) -> Went {
+    let mut draw = Draw(seed);
+    let world = World::new(if draw.percent(10) { On::Sqlite } else { On::Memory }).await;
+    let drawn = workflow(&mut draw);
+    let engine = world.start().await;
+    let run = world.submit(&engine, &drawn.text).await;
+    let (mut engine, mut lives, mut deaths) = (Some(engine), draw.below(4), 0);
+    while let (Some(living), true) = (&engine, lives > 0) {
+        live(&world, &mut draw, living, run, drawn.steps * 3).await;
+        lives -= 1;
+        if !world.store.is_dead() {
+            break;
+        }
+        deaths += 1;
+        drop(engine.take());
+        // What still ran in the old process ends; a real one would be gone already.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        world.store.quiet().await;
+        world.store.revive();
+        engine = Some(world.start().await);
+    }
+    let engine = engine.unwrap();
+    let row = world.end(&engine, run).await;
+    let steps = world.steps(run).await;
+    judge(&world, &drawn, &row, &steps).await;
+    world.close(engine).await;
+    Went { status: row.status, deaths, undone: row.compensation == Compensation::Complete }
+}
+
+/// What must be true of every run, whatever happened.
+async fn judge(world: &World, drawn: &Drawn, row: &RunRow, steps: &[StepRow]) {
+    let events = world.outside.events();
+    nothing_forgotten_or_repeated(world, row.id).await;
+    assert!(world.store.leases().await.unwrap().is_empty());
+    assert!(!events.iter().any(|event| event.ends_with("without an intent")), "{events:#?}");
+    let succeeded = |path: &str| {
+        steps.iter().any(|step| step.path.to_string() == path && step.status == StepStatus::Succeeded)
+    };
+    let things = world.outside.things();
+    if row.status == RunStatus::Succeeded {
+        let made: Vec<_> = steps
+            .iter()
+            .filter(|step| step.action == "test/make@v1" && step.status == StepStatus::Succeeded)
+            .map(|step| step.path.to_string())
+            // A step that was expanded stands for its instances.
+            .filter(|path| {
+                path.ends_with(']')
+                    || !steps.iter().any(|step| step.path.to_string().starts_with(&format!("{path}[")))
+            })
+            .collect();
+        assert_eq!(things, made, "{events:#?}");
+    } else {
+        assert!(things.is_empty(), "{things:?} is left of a run that is {}: {events:#?}", row.status);
+        assert_ne!(row.compensation, Compensation::Stuck);
+    }
+    // Reverse dependency order, where both were there to the end.
+    let last = |thing: &str| events.iter().rposition(|event| *event == format!("unmade {thing}"));
+    let name = |path: &str| path.split('[').next().unwrap_or_default().to_owned();
+    let undone: Vec<_> =
+        steps.iter().map(|step| step.path.to_string()).filter(|path| succeeded(path)).collect();
+    for (above, below) in undone.iter().flat_map(|a| undone.iter().map(move |b| (a, b))) {
+        if let (true, Some(first), Some(second)) =
+            (drawn.above[&name(below)].contains(&name(above)), last(below), last(above))
+        {
+            assert!(first < second, "{above} went before {below}: {events:#?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_workflows_in_a_world_that_fails() {
+    #[expect(clippy::disallowed_methods, reason = "the seed to repeat is whoever runs the test's to say")]
+    let asked = std::env::var("IMAGE_FACTORY_SEED");
+    let seeds = match asked.ok().and_then(|text| text.parse().ok()) {
+        Some(seed) => seed..=seed,
+        None if test_parts::is_full() => 1..=MANY_SEEDS,
+        None => 1..=SEEDS,
+    };
+    let count = seeds.clone().count();
+    let played = stream::iter(seeds).map(|seed| async move { (seed, tokio::spawn(play(seed)).await) });
+    let (mut failed, mut went) = (Vec::new(), Vec::new());
+    let mut played = std::pin::pin!(played.buffer_unordered(16));
+    while let Some((seed, result)) = played.next().await {
+        match result {
+            Ok(how) => went.push(how),
+            Err(error) => failed.push((seed, error.to_string())),
+        }
+    }
+    assert!(failed.is_empty(), "seeds that failed: {failed:#?}");
+    let deaths: usize = went.iter().map(|how| how.deaths).sum();
+    let undone = went.iter().filter(|how| how.undone).count();
+    let ended = |status| went.iter().filter(|how| how.status == status).count();
+    let [good, bad, cancelled] = [RunStatus::Succeeded, RunStatus::Failed, RunStatus::Cancelled].map(ended);
+    if count > 1 {
+        for (what, times) in
+            [("died", deaths), ("undone", undone), ("good", good), ("bad", bad), ("cancelled", cancelled)]
+        {
+            assert!(times > count / 40, "only {times} of {count} seeds: {what}");
+        }
+    }
+    let about =
+        format!("{good} succeeded, {bad} failed, {cancelled} cancelled; {undone} undone; {deaths} crashes");
+    test_parts::note("seeds through the driver", &count.to_string(), &about);
+}
