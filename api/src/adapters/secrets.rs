@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use engine_ports::{SecretError, SecretStore, SecretText};
 use vocab::{SecretRef, TenantName};
 
-use crate::data::read_private;
+use crate::data::{DataError, read_private};
 
 /// Secrets in files that the operator puts there.
 pub(crate) struct FileSecrets(PathBuf);
@@ -27,15 +27,31 @@ impl SecretStore for FileSecrets {
             return Err(SecretError::Missing(name.chars().take(80).collect()));
         }
         let path = self.0.join(tenant.as_str()).join(name);
-        let missing = SecretError::NoFile { name: name.to_owned(), path: path.clone() };
-        let read = tokio::task::spawn_blocking(move || read_private(&path));
-        let content = read
-            .await
-            .map_err(|error| SecretError::Store(error.to_string()))?
-            .map_err(|error| SecretError::Store(error.to_string()))?
-            .ok_or(missing)?;
-        let text = std::str::from_utf8(&content)
-            .map_err(|_| SecretError::Store(format!("the secret `{name}` is not UTF-8 text")))?;
+        let file = path.clone();
+        let read = tokio::task::spawn_blocking(move || read_private(&file));
+        let read = read.await.map_err(|error| SecretError::Store(error.to_string()))?;
+        // The operator is told which file it is; a tenant has no business with the data folder.
+        let warn = |reason: &dyn std::fmt::Display| {
+            tracing::warn!(%tenant, secret = name, file = %path.display(), %reason, "a secret cannot be had");
+        };
+        let unusable =
+            |reason: &str| SecretError::Unusable { name: name.to_owned(), reason: reason.to_owned() };
+        let content = read.map_err(|error| {
+            warn(&error);
+            unusable(match error {
+                DataError::Exposed { .. } => "others than the factory's user can read its file",
+                DataError::Damaged { .. } => "it is too large",
+                _ => "its file cannot be read",
+            })
+        })?;
+        let content = content.ok_or_else(|| {
+            warn(&"there is no such file");
+            SecretError::Missing(name.to_owned())
+        })?;
+        let text = std::str::from_utf8(&content).map_err(|error| {
+            warn(&error);
+            unusable("it is not UTF-8 text")
+        })?;
         // An editor ends a file with a line break that nobody means.
         Ok(SecretText::new(text.trim_end_matches(['\n', '\r']).to_owned()))
     }
@@ -65,12 +81,27 @@ mod tests {
             secrets.get(&tenant.parse().unwrap(), &SecretRef(name.to_owned())).await
         };
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(get("default", "deploy").await, Err(SecretError::Store(_))));
+        let exposed = get("default", "deploy").await.unwrap_err();
+        assert!(matches!(exposed, SecretError::Unusable { .. }), "{exposed}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(get("default", "deploy").await.unwrap().expose(), "word");
-        let looked_for = folder.path().join("other/deploy").display().to_string();
-        let error = get("other", "deploy").await.unwrap_err().to_string();
-        assert!(error.contains(&looked_for), "{error}");
+        std::fs::write(folder.path().join("default/binary"), [0xff, 0xfe]).unwrap();
+        let closed = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(folder.path().join("default/binary"), closed).unwrap();
+        std::fs::create_dir(folder.path().join("default/folder")).unwrap();
+        std::fs::set_permissions(
+            folder.path().join("default/folder"),
+            std::fs::Permissions::from_mode(0o700),
+        )
+        .unwrap();
+        let missing = get("other", "deploy").await.unwrap_err();
+        assert_eq!(missing, SecretError::Missing("deploy".to_owned()));
+        let binary = get("default", "binary").await.unwrap_err();
+        let no_file = get("default", "folder").await.unwrap_err();
+        for error in [exposed, missing, binary, no_file] {
+            let text = error.to_string();
+            assert!(!text.contains(&folder.path().display().to_string()), "tenants see no path: {text}");
+        }
         for (tenant, name) in [("default", "../default/deploy"), ("default", "."), ("default", "")] {
             assert!(matches!(get(tenant, name).await, Err(SecretError::Missing(_))), "{tenant} {name}");
         }

@@ -76,10 +76,12 @@ impl<'a> Opened<'a> {
 impl From<SecretError> for ReadError {
     fn from(error: SecretError) -> Self {
         Self {
-            message: format!("the credentials of the repository cannot be had: {error}"),
+            message: format!(
+                "the credentials of the repository cannot be had: {error}; have the operator look into the factory's log"
+            ),
             fault: match error {
-                SecretError::Store(_) => ReadFault::Passing,
-                _ => ReadFault::Repository,
+                SecretError::Unusable { .. } | SecretError::Store(_) => ReadFault::Passing,
+                SecretError::Missing(_) => ReadFault::Repository,
             },
         }
     }

@@ -1,7 +1,6 @@
 //! Secrets by name. They never become values, events, logs or arguments.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use async_trait::async_trait;
 use vocab::{SecretRef, TenantName};
@@ -28,19 +27,19 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Why a secret cannot be had.
+/// Why a secret cannot be had. Tenants read it: where secrets lie is for the operator's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// There is none of that name for this tenant.
     #[error("there is no secret `{0}`")]
     Missing(String),
-    /// There is none, and this is the file that would hold it.
-    #[error("there is no secret `{name}`: the file {} is missing", path.display())]
-    NoFile {
+    /// There is one of that name, and it cannot be used as it is.
+    #[error("the secret `{name}` cannot be used: {reason}")]
+    Unusable {
         /// The secret's name.
         name: String,
-        /// Where it is looked for.
-        path: PathBuf,
+        /// Why, without a path.
+        reason: String,
     },
     /// The store failed.
     #[error("the secret store failed: {0}")]

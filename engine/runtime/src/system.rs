@@ -19,7 +19,8 @@ use crate::steady::{Reading, Steady};
 /// which goes on. Nothing works while the machine sleeps, so sleep is not held against a run. A virtual machine that
 /// its host pauses sees neither clock go on, and then a wall clock that is set: both kinds of sleep are the same here.
 /// The price is that records lag behind the wall clock after a long sleep. A restart takes the wall clock over as it
-/// is: let the machine get its time before the factory starts.
+/// is: let the machine get its time before the factory starts. Only runs with events that lie ahead of it keep their own
+/// time.
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,

@@ -82,15 +82,22 @@ impl Failure for RepositoryError {
 impl Failure for SecretError {
     fn class(&self) -> ErrorClass {
         match self {
-            Self::Missing(_) | Self::NoFile { .. } => ErrorClass::Permanent,
-            Self::Store(_) => ErrorClass::Transient,
+            Self::Missing(_) => ErrorClass::Permanent,
+            // Somebody may see to it before the next attempt.
+            Self::Unusable { .. } | Self::Store(_) => ErrorClass::Transient,
         }
     }
 
     fn help(&self) -> Option<String> {
-        matches!(self, Self::NoFile { .. }).then(|| {
-            "have the operator put it there, readable by the factory's user alone (mode 0600)".to_owned()
-        })
+        Some(
+            match self {
+                Self::Missing(_) => "check the name, or have the operator put the secret there",
+                Self::Unusable { .. } | Self::Store(_) => {
+                    "have the operator look into the factory's log: it names the file and what is wrong with it"
+                }
+            }
+            .to_owned(),
+        )
     }
 }
 

@@ -8,13 +8,14 @@ use engine_core::run::{Command, EffectId, Event, IllegalTransition, RunState};
 use engine_ports::{Commit, EffectRecord, Notice, RunRow, StoreError};
 use futures::FutureExt as _;
 use tokio::sync::mpsc;
-use vocab::{Compensation, RunId};
+use vocab::{Compensation, RunId, Timestamp};
 
 use super::children;
 use super::flight::{Flight, Landing};
 use super::load::Loaded;
 use super::message::Message;
 use super::meta::RunMeta;
+use super::own_time::Ahead;
 use super::project;
 use super::turn::{Holder, Turn};
 use crate::attempt::{Leash, Stop};
@@ -63,14 +64,21 @@ pub(super) struct Actor {
     /// What is on its way: at most one commit of a run, so that its events are written in order.
     in_flight: Option<Flight>,
     committed: bool,
+    ahead: Ahead,
 }
 
 impl Actor {
     pub(super) fn new(shared: &Arc<Shared>, run: RunId, loaded: Loaded) -> Self {
         let Loaded { state, row } = loaded;
         let meta = Arc::new(RunMeta::of(&row));
+        let ahead = shared.runs.ahead(run, Ahead::of(&state, shared.clock.now()));
         let (shared, turn) = (Arc::clone(shared), Turn::default());
-        Self { shared, run, state, row, meta, turn, in_flight: None, committed: false }
+        Self { shared, run, state, row, meta, turn, in_flight: None, committed: false, ahead }
+    }
+
+    /// The time in the run.
+    pub(super) fn now(&self) -> Timestamp {
+        self.ahead.time(self.shared.clock.now())
     }
 
     /// Turn after turn, until nothing is outstanding or the engine stops.
@@ -85,7 +93,10 @@ impl Actor {
             self.follow()?;
             self.depart(outstanding);
             if self.is_idle(outstanding) {
-                let until = self.turn.wake_at;
+                let until = self.turn.wake_at.map(|at| self.ahead.reached(at));
+                if self.row.is_over() {
+                    self.shared.runs.forget_time(self.run);
+                }
                 if self.state.next_ready().is_none() {
                     self.shared.slots.forget(self.run);
                 }
@@ -149,7 +160,8 @@ impl Actor {
     }
 
     pub(super) fn record(&mut self, event: &Event) -> Result<(), IllegalTransition> {
-        self.turn.record(&mut self.state, self.shared.clock.now(), event)
+        let now = self.now();
+        self.turn.record(&mut self.state, now, event)
     }
 
     /// Starts what may run ahead of the disk, and sends the turn on its way once the one before has arrived.
@@ -249,9 +261,11 @@ impl Actor {
 
     /// Everything that follows: decisions to the fixpoint, and attempts as far as there is room.
     pub(super) fn follow(&mut self) -> Result<(), IllegalTransition> {
-        let now = self.shared.clock.now();
+        let process = self.shared.clock.now();
+        let now = self.ahead.time(process);
         self.turn.settle(&mut self.state, now)?;
-        let holder = Holder { run: self.run, worker: self.shared.worker, until: now.plus(LEASE) };
+        // Leases are renewed by the time of the process.
+        let holder = Holder { run: self.run, worker: self.shared.worker, until: process.plus(LEASE) };
         let (slots, tenant) = (&self.shared.slots, &self.meta.tenant);
         let before = self.turn.grants.len();
         let waits = self.turn.grant(&mut self.state, now, holder, || slots.take(tenant))?;
@@ -276,7 +290,7 @@ impl Actor {
     /// Whether nothing happens here until a message comes, or for long. A run that only waits for a slot keeps its
     /// place in the queue without being in memory, once there are many.
     fn is_idle(&self, outstanding: &Outstanding) -> bool {
-        let far = || self.turn.wake_at.is_none_or(|at| at.since(self.shared.clock.now()) > LINGER);
+        let far = || self.turn.wake_at.is_none_or(|at| at.since(self.now()) > LINGER);
         self.in_flight.is_none()
             && outstanding.attempts.is_empty()
             && outstanding.jobs.is_empty()
@@ -285,7 +299,7 @@ impl Actor {
     }
 
     fn pause(&self) -> Duration {
-        let due = self.turn.wake_at.map(|at| at.since(self.shared.clock.now()));
+        let due = self.turn.wake_at.map(|at| at.since(self.now()));
         due.map_or(LINGER, |due| due.clamp(Duration::from_millis(1), LINGER))
     }
 }

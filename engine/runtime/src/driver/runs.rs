@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use vocab::{RunId, Timestamp};
 
 use super::message::Message;
+use super::own_time::Ahead;
 use super::task::{self, Start};
 use crate::shared::Shared;
 
@@ -24,6 +25,8 @@ struct State {
     live: HashMap<RunId, mpsc::Sender<Message>>,
     /// Runs that left memory, with the time at which something is due in them.
     parked: HashMap<RunId, Timestamp>,
+    /// Runs whose time is ahead of this process's: kept while they are out of memory, or it would stand still then.
+    ahead: HashMap<RunId, Ahead>,
 }
 
 impl Runs {
@@ -71,7 +74,22 @@ impl Runs {
         }
     }
 
-    /// The actor leaves, if its mailbox is empty. `until` is when something is due.
+    /// How far the run's time is ahead; at least as far as `least` says, from now on.
+    pub(crate) fn ahead(&self, run: RunId, least: Ahead) -> Ahead {
+        let mut state = self.state();
+        let ahead = state.ahead.get(&run).map_or(least, |known| least.max(*known));
+        if !ahead.is_none() {
+            state.ahead.insert(run, ahead);
+        }
+        ahead
+    }
+
+    /// Nothing is left to do in the run: nobody asks for its time any more.
+    pub(super) fn forget_time(&self, run: RunId) {
+        self.state().ahead.remove(&run);
+    }
+
+    /// The actor leaves, if its mailbox is empty. `until` is when something is due, by the process's time.
     pub(super) fn leave(
         &self,
         run: RunId,
@@ -90,7 +108,7 @@ impl Runs {
         true
     }
 
-    /// Remembers a run that is not in memory, and in which something is due at `until`.
+    /// Remembers a run that is not in memory, and in which something is due at `until`, by the process's time.
     pub(crate) fn park(&self, run: RunId, until: Timestamp) {
         self.state().parked.insert(run, until);
     }

@@ -113,7 +113,8 @@ impl Actor {
 
     /// Decides before the next message: it may find another state.
     fn decide_now(&mut self) -> Result<(), IllegalTransition> {
-        self.turn.settle(&mut self.state, self.shared.clock.now())
+        let now = self.now();
+        self.turn.settle(&mut self.state, now)
     }
 
     /// Answers once the turn is durable.

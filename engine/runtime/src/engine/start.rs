@@ -11,7 +11,7 @@ use super::archiver::ArchiveQueue;
 use super::{Engine, EngineParts, StartError, background};
 use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
-use crate::driver::{Need, Runs, Start, load};
+use crate::driver::{Ahead, Need, Runs, Start, load};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::WorkFolders;
@@ -83,14 +83,22 @@ impl Engine {
         // Every history is read before anything is dispatched, and none is kept: most runs may only wait for a time.
         let now = shared.clock.now();
         let store = shared.store.as_ref();
+        let runs = &shared.runs;
         let mut needs = stream::iter(store.unfinished().await?)
-            .map(|run| async move { Ok::<_, StartError>((run, load(store, run).await?.need(now))) })
+            .map(|run| async move {
+                let loaded = load(store, run).await?;
+                let ahead = runs.ahead(run, Ahead::of(&loaded.state, now));
+                Ok::<_, StartError>((run, ahead, loaded.need(ahead.time(now))))
+            })
             .buffered(READERS);
         let mut busy = Vec::new();
-        while let Some((run, need)) = needs.try_next().await? {
+        while let Some((run, ahead, need)) = needs.try_next().await? {
+            if !ahead.is_none() {
+                tracing::warn!(%run, "the machine's clock was set back: the run goes on from its last event");
+            }
             match need {
                 Need::Actor => busy.push(run),
-                Need::Rest(Some(until)) => shared.runs.park(run, until),
+                Need::Rest(Some(until)) => shared.runs.park(run, ahead.reached(until)),
                 Need::Rest(None) => {}
             }
         }

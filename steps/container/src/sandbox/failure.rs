@@ -70,7 +70,7 @@ const WORKER: &[&str] = &[
     "unshare failed",
     "slirp4netns did not start",
     "the program ip is missing",
-    "cannot be closed (ip",
+    "ip route: the way to",
 ];
 
 /// `while running runtime: exit status 3` and its kin.
@@ -108,6 +108,18 @@ mod tests {
                 "cgroups in hybrid mode not supported, drop all controllers",
                 ErrorClass::Permanent,
                 "this worker",
+            ),
+            (
+                Building,
+                "the program ip is missing, so that the container's network cannot be closed (Debian: iproute2)",
+                ErrorClass::Permanent,
+                "this worker",
+            ),
+            (
+                Building,
+                "RTNETLINK answers: Operation not permitted\nip route: the way to 10.0.0.0/8 cannot be closed",
+                ErrorClass::Permanent,
+                "the way to 10.0.0.0/8",
             ),
             (
                 Fetching,

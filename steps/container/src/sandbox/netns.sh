@@ -32,7 +32,7 @@ unshare --mount --net --propagation private sh -c '
 			family=-6 ;;
 		esac
 		if ! ip "$family" route replace unreachable "$net"; then
-			echo "the way to $net cannot be closed (ip is of the package iproute2)" >&2
+			echo "ip route: the way to $net cannot be closed" >&2
 			exit 125
 		fi
 	done

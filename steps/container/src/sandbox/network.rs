@@ -119,6 +119,26 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the script alone, which ends by itself, with a PATH of its own"
+    )]
+    fn a_worker_without_ip_is_told_so_once_and_starts_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let programs = folder.path().join("programs");
+        std::fs::create_dir(&programs).unwrap();
+        let mkfifo = ["/usr/bin/mkfifo", "/bin/mkfifo"].into_iter().find(|path| Path::new(path).exists());
+        std::os::unix::fs::symlink(mkfifo.unwrap(), programs.join("mkfifo")).unwrap();
+        let mut script = std::process::Command::new("/bin/sh");
+        script.args(["-c", SCRIPT, "sh"]).arg(folder.path()).args(["169.254.0.0/16", "touch", "started"]);
+        let output = script.current_dir(&folder).env("PATH", &programs).output().unwrap();
+        assert_eq!(output.status.code(), Some(125));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.lines().count() == 1 && said.contains("the program ip is missing"), "{said}");
+        assert!(!folder.path().join("started").exists());
+    }
+
+    #[test]
     fn without_root_the_tool_makes_the_user_namespace() {
         assert_eq!(words(Network::None, false)[..4], ["buildah", "unshare", "--", "unshare"]);
     }
