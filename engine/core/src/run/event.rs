@@ -199,6 +199,22 @@ pub enum Event {
         /// Who, and why.
         decided: Decided,
     },
+    /// The step does not run: how it ended in an earlier run of the same plan and inputs holds for this one too. What
+    /// it made outside then is that run's, never undone because of this one.
+    StepTakenOver {
+        /// The step instance.
+        path: StepPath,
+        /// Its outputs.
+        outputs: Outputs,
+        /// Whether it was skipped there.
+        #[serde(default, skip_serializing_if = "is_false")]
+        skipped: bool,
+        /// The run that did the work.
+        from: CachedFrom,
+        /// Who supplied the outputs there, where a person did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided: Option<Decided>,
+    },
     /// The step ended because it was halted.
     StepCancelled {
         /// The step instance.
@@ -365,6 +381,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The first event of a run: all that is known before anything happens.
