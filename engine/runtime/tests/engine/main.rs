@@ -13,6 +13,7 @@ mod faults;
 mod leases;
 mod logs;
 mod outside;
+mod retry;
 mod runs;
 mod shutdown;
 mod starts;
