@@ -11,7 +11,7 @@ use super::client::{Server, escape};
 use super::follow::{RemoteRun, aftermath, follow};
 use super::setup::Setup;
 use super::{Failure, decide};
-use crate::model::{CancelRun, EffectView, NewRunBody, RunDetail, RunPage};
+use crate::model::{CancelRun, EffectView, NewRunBody, RetryRun, RunDetail, RunPage};
 use crate::ui::{Output, Tone, took};
 
 /// Look at runs, and steer them.
@@ -92,12 +92,21 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Run it again: the same workflow, commit and inputs, as a new run.
-    #[command(after_help = "Example:\n  image-factory runs retry RUN")]
+    /// Run it again: the same workflow, commit and inputs, as a new run. All of it, or only a part: then the outputs of
+    /// the other steps are taken over.
+    #[command(
+        after_help = "Examples:\n  image-factory runs retry RUN\n  image-factory runs retry RUN --failed\n  image-factory runs retry RUN --from scan\n\nA step whose effects were undone runs again in any case, and so does one that\nasks people."
+    )]
     Retry {
         /// The run
         #[arg(value_parser = run_id)]
         run: RunId,
+        /// Only what did not succeed, and what depends on it
+        #[arg(long, conflicts_with = "from")]
+        failed: bool,
+        /// Only this step (`build`, `build[2]`) and what depends on it
+        #[arg(long, value_name = "STEP")]
+        from: Option<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -183,9 +192,9 @@ pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
         Command::Cancel { run, reason, common } => {
             steer(&common, setup, &format!("/api/v1/runs/{run}/cancel"), &CancelRun { reason }).await
         }
-        Command::Retry { run, common } => {
-            steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &Json::Object(serde_json::Map::new()))
-                .await
+        Command::Retry { run, failed, from, common } => {
+            let body = RetryRun { failed, from };
+            steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &body).await
         }
         Command::Decide(command) => decide::decide(command, setup).await,
         Command::Undo { run, server } => {
@@ -291,15 +300,17 @@ async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure>
             ui.line(format!("  {name:<12}  {text}"));
         }
     }
+    if let Some(run) = detail.run.trigger["retry_of"].as_str() {
+        ui.line(format!("  retry of      {run}"));
+    }
     for (name, value) in &detail.run.outputs {
         ui.line(format!("  output        {name} = {value}"));
     }
     let mut rows = vec![["STEP", "STATUS", "ATTEMPTS", "TOOK", "ACTION", ""].map(str::to_owned).to_vec()];
     rows.extend(detail.steps.into_iter().map(|step| {
-        let note = match (&step.error, step.cached) {
+        let note = match (&step.error, step.origin()) {
             (Some(error), _) => error["message"].as_str().unwrap_or_default().to_owned(),
-            (None, true) => "from the cache".to_owned(),
-            _ => String::new(),
+            (None, origin) => origin.unwrap_or_default(),
         };
         vec![
             step.path,

@@ -9,8 +9,8 @@ mod workflow;
 pub(crate) use action::ActionView;
 pub(crate) use project::{NewProject, ProjectChange, ProjectPage, ProjectView};
 pub(crate) use run::{
-    CancelRun, DecideRun, DecisionWord, EffectView, EventPage, EventView, NewRunBody, RunDetail, RunPage,
-    RunSummary, StepView,
+    CancelRun, DecideRun, DecisionWord, EffectView, EventPage, EventView, NewRunBody, RetryRun, RunDetail,
+    RunPage, RunSummary, StepView, TakenFrom,
 };
 pub(crate) use webhook::{DeliveryView, Refused, Skipped, Started, TriggerAnswer};
 pub(crate) use workflow::{LintAnswer, PlanAnswer, PlanStepView, WorkflowText};

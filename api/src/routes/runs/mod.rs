@@ -24,7 +24,7 @@ use warp::Filter as _;
 use super::{Part, signed_in};
 use crate::factory::Factory;
 use crate::filters::{self, Caller};
-use crate::model::{CancelRun, DecideRun, NewRunBody, RunSummary};
+use crate::model::{CancelRun, DecideRun, NewRunBody, RetryRun, RunSummary};
 use crate::problem::Problem;
 use crate::reply::settle;
 
@@ -107,8 +107,9 @@ fn steering(state: &Arc<Factory>) -> Part {
     let retry = warp::path!("api" / "v1" / "runs" / RunId / "retry")
         .and(warp::post())
         .and(signed_in(state))
-        .then(|run, state: Arc<Factory>, caller: Caller| async move {
-            settle(retry::retry(&state, &caller, run).await)
+        .and(filters::json_or_nothing(BODY))
+        .then(|run, state: Arc<Factory>, caller: Caller, body: RetryRun| async move {
+            settle(retry::retry(&state, &caller, run, body).await)
         });
     let undo = warp::path!("api" / "v1" / "runs" / RunId / "undo")
         .and(warp::post())
