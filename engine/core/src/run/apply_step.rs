@@ -101,7 +101,7 @@ impl RunState {
                 instance.worker = Some(*worker);
                 instance.started_at.get_or_insert(at);
             }
-            Event::AttemptSucceeded { path, attempt, token, outputs, cached } => {
+            Event::AttemptSucceeded { path, attempt, token, outputs, cached, key: _ } => {
                 let (slot, _) = self.attempt_to(path, *attempt, *token, kind)?;
                 self.stop_running(slot);
                 let instance = self.instance_mut(slot);

@@ -112,6 +112,9 @@ pub enum Event {
         /// Where the outputs come from when they were computed earlier.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cached: Option<CachedFrom>,
+        /// The key under which the cache was asked, when it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<CacheKey>,
     },
     /// The attempt failed.
     AttemptFailed {
@@ -486,6 +489,28 @@ pub struct CachedFrom {
     pub run: RunId,
     /// Its step instance.
     pub path: StepPath,
+}
+
+/// What the cache was asked for. The action and its inputs, which belong to the key, stand in the plan and in
+/// `step_ready`: two runs are compared by these parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheKey {
+    /// Digest over all parts.
+    pub digest: Digest,
+    /// What the step would read outside.
+    pub outside: Outside,
+}
+
+/// What a step reads that is neither its inputs nor its action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outside {
+    /// Nothing.
+    Nothing,
+    /// What has this fingerprint, as its action wrote it down; of a long one only the digest.
+    Of(String),
+    /// Nobody can tell what, for this reason.
+    Unknown(String),
 }
 
 /// Why effects are released.

@@ -32,7 +32,8 @@ pub use command::Command;
 pub use decide::Decision;
 pub use effect_id::EffectId;
 pub use event::{
-    CachedFrom, Decided, Event, Halt, NotReached, Origin, Parent, Release, RunCreated, SkipReason,
+    CacheKey, CachedFrom, Decided, Event, Halt, NotReached, Origin, Outside, Parent, Release, RunCreated,
+    SkipReason,
 };
 pub use failure::Failure;
 pub use journal::{Begin, JournalRefusal};

@@ -44,7 +44,7 @@ struct Expected {
 }
 
 /// What a recorded history must show: a name, and the kinds of events that have to be in it.
-const SCENARIOS: [(&str, &[&str]); 15] = [
+const SCENARIOS: [(&str, &[&str]); 16] = [
     ("success", &["attempt_succeeded", "retry_due", "effects_released", "finally_started"]),
     ("expansion", &["step_expanded", "step_skipped", "step_not_reached"]),
     (
@@ -63,6 +63,8 @@ const SCENARIOS: [(&str, &[&str]); 15] = [
     ("held_and_let_go", &["hold_ended", "effects_released", "effect_undone"]),
     ("uncertain_adopted", &["effect_made", "effect_uncertain", "effect_superseded", "body_finished"]),
     ("taken_over", &["step_taken_over", "step_expanded", "attempt_started", "body_finished"]),
+    // With the key under which the cache was asked.
+    ("cached", &["attempt_succeeded", "step_ready", "finally_started"]),
 ];
 
 fn folder() -> PathBuf {

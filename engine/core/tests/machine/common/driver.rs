@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{
-    Begin, CachedFrom, ChildEnd, Command, DecisionRefused, EffectId, EffectPhase, Event, Failure,
-    JournalRefusal, Origin, Parent, Report, RunCreated, RunLimits, RunPhase, RunState, Transition, Wait,
-    next_effect, next_run, next_step,
+    Begin, CacheKey, CachedFrom, ChildEnd, Command, DecisionRefused, EffectId, EffectPhase, Event, Failure,
+    JournalRefusal, Origin, Outside, Parent, Report, RunCreated, RunLimits, RunPhase, RunState, Transition,
+    Wait, next_effect, next_run, next_step,
 };
 use serde_json::{Value as Json, json};
 use vocab::{
-    Compensation, EffectState, ErrorClass, IdSource, Inputs, Outputs, RunId, RunStatus, SeededIds, StepPath,
-    StepStatus, Timestamp, Value, WorkerId,
+    Compensation, Digest, EffectState, ErrorClass, IdSource, Inputs, Outputs, RunId, RunStatus, SeededIds,
+    StepPath, StepStatus, Timestamp, Value, WorkerId,
 };
 
 use super::draw::Draw;
@@ -458,7 +458,9 @@ impl Driver {
         let outputs = Outputs::from([("number".to_owned(), number), ("items".to_owned(), items)]);
         let cached =
             behaviour.cached.then(|| CachedFrom { run: RunId::from(self.ids.uuid()), path: path.clone() });
-        Report::Succeeded { outputs, cached }
+        let outside = Outside::Of(format!("what {path} reads"));
+        let key = behaviour.cached.then(|| CacheKey { digest: Digest::of(path.to_string()), outside });
+        Report::Succeeded { outputs, cached, key }
     }
 
     fn act(&mut self, mut attempt: Attempt) -> Result<(), Died> {

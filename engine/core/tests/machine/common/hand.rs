@@ -147,7 +147,7 @@ impl Hand {
     }
 
     pub(crate) fn finish(&mut self, step: &str) {
-        self.report(step, Report::Succeeded { outputs: outputs(7), cached: None });
+        self.report(step, Report::Succeeded { outputs: outputs(7), cached: None, key: None });
     }
 
     pub(crate) fn fail(&mut self, step: &str, class: ErrorClass) {
