@@ -10,7 +10,7 @@ use super::args::{ServerArgs, pair};
 use super::client::{Server, escape};
 use super::follow::{RemoteRun, aftermath, follow};
 use super::setup::Setup;
-use super::{Failure, decide};
+use super::{Failure, decide, diff};
 use crate::model::{CancelRun, EffectView, NewRunBody, RetryRun, RunDetail, RunPage};
 use crate::ui::{Output, Tone, took};
 
@@ -49,6 +49,20 @@ enum Command {
         /// The run
         #[arg(value_parser = run_id)]
         run: RunId,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show what differs between two runs, and why a step of B was not served from the cache.
+    #[command(
+        after_help = "Examples:\n  image-factory runs diff LAST_GREEN_RUN THIS_RUN\n  image-factory runs diff A B --output json\n\nA is mostly the older run. Values are cut in the text; the JSON has all of them."
+    )]
+    Diff {
+        /// The run to compare with
+        #[arg(value_parser = run_id)]
+        a: RunId,
+        /// The run that is asked about
+        #[arg(value_parser = run_id)]
+        b: RunId,
         #[command(flatten)]
         common: Common,
     },
@@ -159,7 +173,7 @@ pub(super) struct Common {
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
     #[command(flatten)]
-    server: ServerArgs,
+    pub(super) server: ServerArgs,
 }
 
 pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
@@ -168,6 +182,7 @@ pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
             list(project, status, limit, &common, setup).await
         }
         Command::Show { run, common } => show(run, &common, setup).await,
+        Command::Diff { a, b, common } => diff::diff(a, b, &common, setup).await,
         Command::Logs { run, step, attempt, follow, server } => {
             let server = Server::find(&server, setup)?;
             let attempt = attempt.map(|attempt| format!("&attempt={attempt}")).unwrap_or_default();

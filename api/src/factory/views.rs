@@ -60,12 +60,15 @@ impl Factory {
         Ok(taken)
     }
 
-    /// The plan that a run follows.
+    /// The plan that a run follows, as callers see it.
     pub(crate) async fn plan_of(&self, row: &RunRow) -> Result<PlanAnswer, StoreError> {
+        Ok(PlanAnswer::new(&self.stored_plan(row).await?))
+    }
+
+    /// The plan that a run follows.
+    pub(crate) async fn stored_plan(&self, row: &RunRow) -> Result<Plan, StoreError> {
         let damaged = |reason: String| StoreError::Damaged { row: format!("plan {}", row.plan), reason };
-        let plan: Plan = serde_json::from_value(self.runs.plan(&row.plan).await?)
-            .map_err(|error| damaged(error.to_string()))?;
-        Ok(PlanAnswer::new(&plan))
+        serde_json::from_value(self.runs.plan(&row.plan).await?).map_err(|error| damaged(error.to_string()))
     }
 }
 

@@ -297,7 +297,7 @@ pub(crate) enum DecisionWord {
 }
 
 /// Milliseconds from start to end, or until now; 0 without a start.
-fn millis(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> u64 {
+pub(crate) fn millis(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> u64 {
     let taken = start.map(|start| end.unwrap_or(now).since(start)).unwrap_or_default();
     u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)
 }

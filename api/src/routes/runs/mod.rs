@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod decide;
+mod diff;
 mod effects;
 mod events;
 mod feed;
@@ -65,7 +66,13 @@ fn reading(state: &Arc<Factory>) -> Part {
         .then(|run, state: Arc<Factory>, caller: Caller| async move {
             settle(graph::graph(&state, &caller, run).await)
         });
-    list.or(get).unify().or(steps).unify().or(effects).unify().or(graph).unify().boxed()
+    let diff = warp::path!("api" / "v1" / "runs" / RunId / "diff" / RunId)
+        .and(warp::get())
+        .and(signed_in(state))
+        .then(|a, b, state: Arc<Factory>, caller: Caller| async move {
+            settle(diff::compare(&state, &caller, a, b).await)
+        });
+    list.or(get).unify().or(steps).unify().or(effects).unify().or(graph).unify().or(diff).unify().boxed()
 }
 
 fn following(state: &Arc<Factory>) -> Part {
