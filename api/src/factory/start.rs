@@ -154,7 +154,13 @@ impl From<AskError> for Problem {
             AskError::Missing(_) => Self::new(ProblemKind::NotFound, text),
             AskError::TooLate(_) => Self::new(ProblemKind::Conflict, text),
             AskError::Refused(DecisionRefused::NoStep(_)) => Self::new(ProblemKind::NotFound, text),
-            AskError::Refused(DecisionRefused::Outputs { .. }) => Self::new(ProblemKind::Invalid, text),
+            AskError::Refused(DecisionRefused::Outputs { help, .. }) => {
+                let problem = Self::new(ProblemKind::Invalid, text);
+                match help {
+                    Some(help) => problem.help(help),
+                    None => problem,
+                }
+            }
             AskError::TakeOver(TakeOverRefused::NoStep { .. } | TakeOverRefused::NoInstance { .. }) => {
                 Self::new(ProblemKind::NotFound, text).help("`image-factory runs show RUN` lists the steps")
             }
