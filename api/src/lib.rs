@@ -4,6 +4,7 @@
 mod adapters;
 mod catalogue;
 pub mod cli;
+mod compare;
 pub mod config;
 pub mod data;
 mod factory;

@@ -8,9 +8,11 @@ use serde_json::Value as Json;
 use vocab::RunId;
 
 use super::Failure;
+use super::args::ServerArgs;
 use super::runs::{Common, run_id, steer};
 use super::setup::Setup;
 use crate::model::{DecideRun, DecisionWord};
+use crate::ui::Output;
 
 /// Bytes of a file with outputs; what is larger does not fit into a run's history.
 const FILE: u64 = 256 * 1024;
@@ -43,7 +45,7 @@ pub(super) enum Command {
     },
     /// Supply the outputs of a paused step, as if it had succeeded. What its attempts made is undone.
     #[command(
-        after_help = "Example:\n  image-factory runs bypass RUN scan --output-file f.json --reason \"by hand\"\n\nThe file is one JSON object: the outputs that the step's action declares;\n`image-factory actions show` lists them. An artifact is written as in\n`runs show --output json`, and is one that a step of this run made."
+        after_help = "Example:\n  image-factory runs bypass RUN scan --output found.json --reason \"by hand\"\n\nThe file is one JSON object: the outputs that the step's action declares;\n`image-factory actions show` lists them. An artifact is written as in\n`runs show --output json`, and is one that a step of this run made."
     )]
     Bypass {
         /// The run
@@ -51,11 +53,17 @@ pub(super) enum Command {
         run: RunId,
         /// The paused step instance, such as `build` or `build[2]`
         step: String,
-        /// File with the outputs, one JSON object
-        #[arg(long, value_name = "FILE")]
-        output_file: PathBuf,
+        /// File with the outputs, one JSON object; `text` and `json` say how the answer is printed
+        #[arg(long, value_name = "FILE", value_parser = target)]
+        output: Vec<Target>,
+        /// The same, for a file of any name
+        #[arg(long, value_name = "FILE", conflicts_with = "output")]
+        output_file: Option<PathBuf>,
+        /// Why, for the record
+        #[arg(long)]
+        reason: String,
         #[command(flatten)]
-        said: Said,
+        server: ServerArgs,
     },
 }
 
@@ -87,6 +95,38 @@ pub(super) enum Way {
     GiveUp,
 }
 
+/// What `--output` of a bypass names: the outputs that are supplied, or, as with every other command, the form of the
+/// answer.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    File(PathBuf),
+    Form(Output),
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the form that the parser of arguments asks for")]
+fn target(text: &str) -> Result<Target, String> {
+    Ok(Output::from_str(text, false).map_or_else(|_| Target::File(text.into()), Target::Form))
+}
+
+/// The one file, and the form of the answer.
+fn targets(given: Vec<Target>, file: Option<PathBuf>) -> Result<(PathBuf, Output), Failure> {
+    let (mut files, mut form) = (Vec::from_iter(file), Output::Text);
+    for one in given {
+        match one {
+            Target::File(file) => files.push(file),
+            Target::Form(named) => form = named,
+        }
+    }
+    let wrong = |message: &str| {
+        Failure::usage(message).help("name one file with `--output FILE`; it holds one JSON object")
+    };
+    match (files.pop(), files.is_empty()) {
+        (Some(file), true) => Ok((file, form)),
+        (Some(_), false) => Err(wrong("several files with outputs are named")),
+        (None, _) => Err(wrong("no file with the outputs is named")),
+    }
+}
+
 pub(super) async fn decide(command: Command, setup: &Setup) -> Result<(), Failure> {
     let (run, said, decision, step, outputs) = match command {
         Command::Pause(Whole { run, said }) => (run, said, DecisionWord::Pause, None, BTreeMap::new()),
@@ -99,8 +139,10 @@ pub(super) async fn decide(command: Command, setup: &Setup) -> Result<(), Failur
             };
             (run, said, decision, Some(step), BTreeMap::new())
         }
-        Command::Bypass { run, step, output_file, said } => {
-            (run, said, DecisionWord::Bypass, Some(step), read(&output_file)?)
+        Command::Bypass { run, step, output, output_file, reason, server } => {
+            let (file, output) = targets(output, output_file)?;
+            let said = Said { reason, common: Common { output, server } };
+            (run, said, DecisionWord::Bypass, Some(step), read(&file)?)
         }
     };
     let body = DecideRun { decision, step, outputs, reason: said.reason };

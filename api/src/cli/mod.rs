@@ -7,6 +7,7 @@ mod client;
 mod compile;
 mod config;
 mod decide;
+mod diff;
 mod doctor;
 mod entry;
 mod explain;

@@ -10,8 +10,8 @@ use super::args::{ServerArgs, pair};
 use super::client::{Server, escape};
 use super::follow::{RemoteRun, aftermath, follow};
 use super::setup::Setup;
-use super::{Failure, decide};
-use crate::model::{CancelRun, EffectView, NewRunBody, RunDetail, RunPage};
+use super::{Failure, decide, diff};
+use crate::model::{CancelRun, EffectView, NewRunBody, RetryRun, RunDetail, RunPage};
 use crate::ui::{Output, Tone, took};
 
 /// Look at runs, and steer them.
@@ -49,6 +49,20 @@ enum Command {
         /// The run
         #[arg(value_parser = run_id)]
         run: RunId,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show what differs between two runs, and why a step of B was not served from the cache.
+    #[command(
+        after_help = "Examples:\n  image-factory runs diff LAST_GREEN_RUN THIS_RUN\n  image-factory runs diff A B --output json\n\nA is mostly the older run. Values are cut in the text; the JSON has all of them."
+    )]
+    Diff {
+        /// The run to compare with
+        #[arg(value_parser = run_id)]
+        a: RunId,
+        /// The run that is asked about
+        #[arg(value_parser = run_id)]
+        b: RunId,
         #[command(flatten)]
         common: Common,
     },
@@ -92,12 +106,21 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Run it again: the same workflow, commit and inputs, as a new run.
-    #[command(after_help = "Example:\n  image-factory runs retry RUN")]
+    /// Run it again: the same workflow, commit and inputs, as a new run. All of it, or only a part: then the outputs of
+    /// the other steps are taken over.
+    #[command(
+        after_help = "Examples:\n  image-factory runs retry RUN\n  image-factory runs retry RUN --failed\n  image-factory runs retry RUN --from scan\n\nA step whose effects were undone runs again in any case, and so does one that\nasks people."
+    )]
     Retry {
         /// The run
         #[arg(value_parser = run_id)]
         run: RunId,
+        /// Only what did not succeed, and what depends on it
+        #[arg(long, conflicts_with = "from")]
+        failed: bool,
+        /// Only this step (`build`, `build[2]`) and what depends on it
+        #[arg(long, value_name = "STEP")]
+        from: Option<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -150,7 +173,7 @@ pub(super) struct Common {
     #[arg(long, value_enum, default_value = "text")]
     pub(super) output: Output,
     #[command(flatten)]
-    server: ServerArgs,
+    pub(super) server: ServerArgs,
 }
 
 pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
@@ -159,6 +182,7 @@ pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
             list(project, status, limit, &common, setup).await
         }
         Command::Show { run, common } => show(run, &common, setup).await,
+        Command::Diff { a, b, common } => diff::diff(a, b, &common, setup).await,
         Command::Logs { run, step, attempt, follow, server } => {
             let server = Server::find(&server, setup)?;
             let attempt = attempt.map(|attempt| format!("&attempt={attempt}")).unwrap_or_default();
@@ -183,9 +207,9 @@ pub(super) async fn runs(command: Runs, setup: &Setup) -> Result<(), Failure> {
         Command::Cancel { run, reason, common } => {
             steer(&common, setup, &format!("/api/v1/runs/{run}/cancel"), &CancelRun { reason }).await
         }
-        Command::Retry { run, common } => {
-            steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &Json::Object(serde_json::Map::new()))
-                .await
+        Command::Retry { run, failed, from, common } => {
+            let body = RetryRun { failed, from };
+            steer(&common, setup, &format!("/api/v1/runs/{run}/retry"), &body).await
         }
         Command::Decide(command) => decide::decide(command, setup).await,
         Command::Undo { run, server } => {
@@ -291,15 +315,17 @@ async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure>
             ui.line(format!("  {name:<12}  {text}"));
         }
     }
+    if let Some(run) = detail.run.trigger["retry_of"].as_str() {
+        ui.line(format!("  retry of      {run}"));
+    }
     for (name, value) in &detail.run.outputs {
         ui.line(format!("  output        {name} = {value}"));
     }
     let mut rows = vec![["STEP", "STATUS", "ATTEMPTS", "TOOK", "ACTION", ""].map(str::to_owned).to_vec()];
     rows.extend(detail.steps.into_iter().map(|step| {
-        let note = match (&step.error, step.cached) {
+        let note = match (&step.error, step.origin()) {
             (Some(error), _) => error["message"].as_str().unwrap_or_default().to_owned(),
-            (None, true) => "from the cache".to_owned(),
-            _ => String::new(),
+            (None, origin) => origin.unwrap_or_default(),
         };
         vec![
             step.path,

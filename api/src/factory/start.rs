@@ -1,7 +1,9 @@
 //! Starting, cancelling and retrying runs.
 
 use engine_ports::{Project, RunRow, RunSource, StoreError};
-use engine_runtime::{AskError, Decided, Decision, DecisionRefused, Standing, Submission, SubmitError};
+use engine_runtime::{
+    Again, AskError, Decided, Decision, DecisionRefused, Standing, Submission, SubmitError, TakeOverRefused,
+};
 use lang::Workflow;
 use serde::Deserialize as _;
 use serde_json::json;
@@ -98,14 +100,20 @@ impl Factory {
         self.engine.retry_undo(&row.tenant, row.id, by).await.map_err(Problem::from)
     }
 
-    /// Starts the same again, as a new run, with what the operator lets its project do now.
-    pub(crate) async fn retry(&self, row: &RunRow, by: &str) -> Result<RunId, Problem> {
+    /// Starts the same again, as a new run, with what the operator lets its project do now: all of it, or what `again`
+    /// says.
+    pub(crate) async fn retry(
+        &self,
+        row: &RunRow,
+        by: &str,
+        again: Option<&Again>,
+    ) -> Result<RunId, Problem> {
         let project = match row.project {
             Some(id) => self.projects.by_id(id).await?.filter(|project| project.tenant == row.tenant),
             None => None,
         };
         let now = standing(row, project.as_ref());
-        self.engine.retry(&row.tenant, row.id, by, now).await.map_err(Problem::from)
+        self.engine.retry(&row.tenant, row.id, by, again, now).await.map_err(Problem::from)
     }
 }
 
@@ -146,7 +154,20 @@ impl From<AskError> for Problem {
             AskError::Missing(_) => Self::new(ProblemKind::NotFound, text),
             AskError::TooLate(_) => Self::new(ProblemKind::Conflict, text),
             AskError::Refused(DecisionRefused::NoStep(_)) => Self::new(ProblemKind::NotFound, text),
-            AskError::Refused(DecisionRefused::Outputs { .. }) => Self::new(ProblemKind::Invalid, text),
+            AskError::Refused(DecisionRefused::Outputs { help, .. }) => {
+                let problem = Self::new(ProblemKind::Invalid, text);
+                match help {
+                    Some(help) => problem.help(help),
+                    None => problem,
+                }
+            }
+            AskError::TakeOver(TakeOverRefused::NoStep { .. } | TakeOverRefused::NoInstance { .. }) => {
+                Self::new(ProblemKind::NotFound, text).help("`image-factory runs show RUN` lists the steps")
+            }
+            AskError::TakeOver(TakeOverRefused::NothingFailed) => Self::new(ProblemKind::Conflict, text)
+                .help("`image-factory runs retry RUN --from STEP` runs it and what depends on it"),
+            AskError::TakeOver(TakeOverRefused::NotEnded(_)) => Self::new(ProblemKind::Conflict, text),
+            AskError::Artifacts(_) => Self::new(ProblemKind::Unavailable, text).retry_after(60),
             AskError::NotAwaited(_) => Self::new(ProblemKind::Conflict, text),
             AskError::Refused(_) => Self::new(ProblemKind::Conflict, text),
             AskError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),

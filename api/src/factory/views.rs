@@ -3,35 +3,85 @@
 use std::collections::HashMap;
 
 use engine_core::plan::Plan;
-use engine_ports::{Progress, RunRow, StoreError};
-use vocab::{RunId, StepStatus};
+use engine_core::run::{Event, EventKind};
+use engine_ports::{EventRecord, Progress, RunRow, StepRow, StoreError};
+use vocab::{RunId, StepPath, StepStatus};
 
 use super::Factory;
-use crate::model::{PlanAnswer, StepView};
+use crate::model::{PlanAnswer, StepView, TakenFrom};
 use crate::ui::bytes;
+
+/// Events read at once.
+const PAGE: u32 = 200;
 
 impl Factory {
     /// The steps of a run, with what they are doing now.
     pub(crate) async fn step_views(&self, run: RunId) -> Result<Vec<StepView>, StoreError> {
         let rows = self.runs.steps(run).await?;
         let now = self.clock.now();
+        let mut taken = self.taken_over(run, &rows).await?;
         let doing: HashMap<_, _> = self.engine.progress(run).into_iter().collect();
         Ok(rows
             .into_iter()
             .map(|row| {
                 let running = row.status == StepStatus::Running;
                 let progress = doing.get(&row.path).filter(|_| running).map(words);
-                StepView { progress, ..StepView::new(row, now) }
+                let taken_over = taken.remove(&row.path);
+                StepView { taken_over, progress, ..StepView::new(row, now) }
             })
             .collect())
     }
 
-    /// The plan that a run follows.
+    /// From where the steps are that were taken over. Rows do not say it: the first events of the run do, and they are
+    /// read only where a row shows outputs that no attempt of this run gave.
+    async fn taken_over(
+        &self,
+        run: RunId,
+        rows: &[StepRow],
+    ) -> Result<HashMap<StepPath, TakenFrom>, StoreError> {
+        let mut taken = HashMap::new();
+        if !rows.iter().any(|row| row.cached && row.attempts == 0) {
+            return Ok(taken);
+        }
+        let mut after = 0;
+        loop {
+            let events = self.runs.events(run, after, PAGE).await?;
+            for event in &events {
+                if let Some((path, from)) = source(event) {
+                    taken.insert(path, from);
+                }
+            }
+            let started = events.iter().any(|event| event.kind == EventKind::RunStarted.name());
+            match events.last().filter(|_| !started) {
+                Some(last) => after = last.seq,
+                None => break,
+            }
+        }
+        Ok(taken)
+    }
+
+    /// The plan that a run follows, as callers see it.
     pub(crate) async fn plan_of(&self, row: &RunRow) -> Result<PlanAnswer, StoreError> {
+        Ok(PlanAnswer::new(&self.stored_plan(row).await?))
+    }
+
+    /// The plan that a run follows.
+    pub(crate) async fn stored_plan(&self, row: &RunRow) -> Result<Plan, StoreError> {
         let damaged = |reason: String| StoreError::Damaged { row: format!("plan {}", row.plan), reason };
-        let plan: Plan = serde_json::from_value(self.runs.plan(&row.plan).await?)
-            .map_err(|error| damaged(error.to_string()))?;
-        Ok(PlanAnswer::new(&plan))
+        serde_json::from_value(self.runs.plan(&row.plan).await?).map_err(|error| damaged(error.to_string()))
+    }
+}
+
+/// The step that was taken over, where the event says so, and from where.
+fn source(event: &EventRecord) -> Option<(StepPath, TakenFrom)> {
+    if event.kind != EventKind::StepTakenOver.name() {
+        return None;
+    }
+    match Event::from_parts(&event.kind, event.v, event.payload.clone()) {
+        Ok(Event::StepTakenOver { path, from, .. }) => {
+            Some((path, TakenFrom { run: from.run, step: from.path.to_string() }))
+        }
+        _ => None,
     }
 }
 

@@ -39,6 +39,17 @@ pub(crate) fn json<T: DeserializeOwned + Send>(
     )
 }
 
+/// The same where there need not be a body.
+pub(crate) fn json_or_nothing<T: DeserializeOwned + Default + Send>(
+    limit: u64,
+) -> impl Filter<Extract = (T,), Error = Rejection> + Clone + Send + Sync {
+    warp::header::headers_cloned().and(bytes(limit)).and_then(
+        move |headers: HeaderMap, body: Bytes| async move {
+            if body.is_empty() { Ok(T::default()) } else { read_json(&headers, &body).map_err(reject) }
+        },
+    )
+}
+
 fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Problem> {
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();

@@ -70,8 +70,11 @@ pub(crate) struct StepView {
     pub(crate) status: StepStatus,
     /// Attempts that were started.
     pub(crate) attempts: u32,
-    /// Whether its outputs came from the cache.
+    /// Whether its outputs were computed earlier: they come from the cache, or from the run in `taken_over`.
     pub(crate) cached: bool,
+    /// Where it ended, when it was taken over from another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) taken_over: Option<TakenFrom>,
     /// Its outputs.
     pub(crate) outputs: Outputs,
     /// Time from its first start to its end, or until now; 0 when it never started. Milliseconds.
@@ -96,6 +99,7 @@ impl StepView {
             status: row.status,
             attempts: row.attempts,
             cached: row.cached,
+            taken_over: None,
             outputs: row.outputs,
             duration_ms: millis(row.started_at, row.finished_at, now),
             error: row.error,
@@ -104,6 +108,26 @@ impl StepView {
             finished_at: row.finished_at.map(|at| at.to_string()),
         }
     }
+}
+
+impl StepView {
+    /// Where its outputs come from, when this run did not compute them.
+    pub(crate) fn origin(&self) -> Option<String> {
+        match (&self.taken_over, self.cached) {
+            (Some(from), _) => Some(format!("taken over from {}", from.run)),
+            (None, true) => Some("from the cache".to_owned()),
+            (None, false) => None,
+        }
+    }
+}
+
+/// The step of another run that did the work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TakenFrom {
+    /// The run.
+    pub(crate) run: RunId,
+    /// The step instance.
+    pub(crate) step: String,
 }
 
 /// A run with its steps: what `run --output json` prints too.
@@ -226,6 +250,18 @@ pub(crate) struct CancelRun {
     pub(crate) reason: Option<String>,
 }
 
+/// Asks for a run once more. With neither, all of it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RetryRun {
+    /// Only what did not succeed, and what depends on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) failed: bool,
+    /// Only this step and what depends on it: `build`, `build[2]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<String>,
+}
+
 /// Says what a person decided about a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -261,7 +297,7 @@ pub(crate) enum DecisionWord {
 }
 
 /// Milliseconds from start to end, or until now; 0 without a start.
-fn millis(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> u64 {
+pub(crate) fn millis(start: Option<Timestamp>, end: Option<Timestamp>, now: Timestamp) -> u64 {
     let taken = start.map(|start| end.unwrap_or(now).since(start)).unwrap_or_default();
     u64::try_from(taken.as_millis()).unwrap_or(u64::MAX)
 }

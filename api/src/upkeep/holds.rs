@@ -1,5 +1,5 @@
 //! Holds of owners that are gone: left by a crash between the removal of a run and the release of what it held, or
-//! between the hold for a cache entry and the commit of that entry.
+//! between a hold for a run or a cache entry and the commit of that run or entry.
 
 use std::time::Duration;
 
@@ -13,17 +13,27 @@ use super::round::UpkeepError;
 const OF_RUNS: &str = "run:";
 /// What the names of cache entries begin with.
 const OF_MEMOS: &str = "memo:";
-/// How long a cache entry may take from its first hold to its commit.
+/// How long a run or a cache entry may take from its first hold to its commit.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
 
-/// Releases what is held for runs that the store does not know; how many runs that were. A run is stored before
-/// anything is held for it, so that a new one is never taken for one that is gone.
-pub(super) async fn release_runs(content: &Content, runs: &dyn RunStore) -> Result<usize, UpkeepError> {
+/// The moment before which a hold must lie to be one of the past.
+fn past(now: Timestamp) -> Timestamp {
+    let grace = i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(now.as_millis().saturating_sub(grace))
+}
+
+/// Releases what is held for runs that the store does not know; how many runs that were. A run that takes over from
+/// another one is stored after what it takes over is held for it, so it has a grace.
+pub(super) async fn release_runs(
+    content: &Content,
+    runs: &dyn RunStore,
+    now: Timestamp,
+) -> Result<usize, UpkeepError> {
+    let before = past(now);
     let mut released = 0;
-    for holder in content.owners(OF_RUNS).await? {
+    for holder in content.owners(OF_RUNS).await?.into_iter().filter(|holder| holder.since <= before) {
         let Ok(HoldOwner::Run(run)) = holder.owner.parse() else { continue };
-        if runs.run_any_tenant(run).await?.is_none() {
-            content.release(&holder.owner).await?;
+        if runs.run_any_tenant(run).await?.is_none() && content.release_stale(&holder.owner, before).await? {
             released += 1;
         }
     }
@@ -37,8 +47,7 @@ pub(super) async fn release_memos(
     runs: &dyn RunStore,
     now: Timestamp,
 ) -> Result<usize, UpkeepError> {
-    let grace = i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX);
-    let before = Timestamp::from_millis(now.as_millis().saturating_sub(grace));
+    let before = past(now);
     let mut released = 0;
     for holder in content.owners(OF_MEMOS).await?.into_iter().filter(|holder| holder.since <= before) {
         let gone = match holder.owner.parse() {
@@ -85,10 +94,12 @@ mod tests {
             [format!("run:{known}"), "run:nonsense".to_owned(), format!("memo:{}", Digest::of("key"))];
         hold(&world, &kept).await;
         hold(&world, &[format!("run:{gone}")]).await;
-        assert_eq!(release_runs(content, runs).await.unwrap(), 1);
+        assert_eq!(release_runs(content, runs, world.clock.now()).await.unwrap(), 0, "perhaps on its way");
+        world.clock.advance(GRACE);
+        assert_eq!(release_runs(content, runs, world.clock.now()).await.unwrap(), 1);
         kept.sort();
         assert_eq!(owners(&world).await, kept);
-        assert_eq!(release_runs(content, runs).await.unwrap(), 0);
+        assert_eq!(release_runs(content, runs, world.clock.now()).await.unwrap(), 0);
     }
 
     #[tokio::test]

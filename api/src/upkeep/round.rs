@@ -77,7 +77,7 @@ impl Upkeep {
                 Err(error) => tracing::warn!(%error, "old runs could not be removed"),
             }
         }
-        match release_runs(self.registry.content(), &*self.runs).await {
+        match release_runs(self.registry.content(), &*self.runs, self.clock.now()).await {
             Ok(0) => {}
             Ok(released) => tracing::info!(runs = released, "holds of runs that are gone were released"),
             Err(error) => tracing::warn!(%error, "holds of runs that are gone could not be released"),

@@ -63,10 +63,39 @@ async fn a_bypassed_step_goes_on_with_what_a_person_supplied_by_git() {
     let detail = server.get(&format!("/api/v1/runs/{run}")).await;
     let supplied = json!({ "outputs": { "found": "none" }, "tree": detail["steps"][0]["outputs"]["tree"] });
     std::fs::write(server.folder.join("found.json"), supplied.to_string()).unwrap();
-    let bypass =
-        ["runs", "bypass", &run, "scan", "--output-file", "found.json", "--reason", "by hand, ticket 12"];
-    let output = program(&server.folder).args(bypass).args(["--data-dir", "data"]).output().unwrap();
+    let bypass = |file: &[&str]| {
+        let mut command = program(&server.folder);
+        command.args([
+            "runs",
+            "bypass",
+            &run,
+            "scan",
+            "--reason",
+            "by hand, ticket 12",
+            "--data-dir",
+            "data",
+        ]);
+        command.args(file).output().unwrap()
+    };
+    std::fs::write(server.folder.join("wrong.json"), json!({ "output": {}, "tree": 7 }).to_string()).unwrap();
+    for (file, code, said) in [
+        (vec![], 2, vec!["no file with the outputs is named"]),
+        (vec!["--output", "found.json", "--output", "wrong.json"], 2, vec!["several files"]),
+        (vec!["--output", "none.json"], 1, vec!["`none.json` cannot be read"]),
+        (
+            vec!["--output", "wrong.json"],
+            1,
+            vec!["`outputs` is missing", "`tree`: ", "no `output` (did you mean `outputs`?)", "it gives `"],
+        ),
+    ] {
+        let output = bypass(&file);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(said.iter().all(|said| told.contains(said)), "{said:?}: {told}");
+    }
+    let output = bypass(&["--output", "found.json", "--output", "json"]);
     assert!(output.status.success(), "{output:?}");
+    assert_eq!(json_of(&output)["run"]["id"], run.as_str());
     let ended = server.ended(&run).await;
     assert_eq!(ended["run"]["status"], "succeeded", "{ended}");
     let events = server.get(&format!("/api/v1/runs/{run}/events?limit=1000")).await;
@@ -94,6 +123,11 @@ async fn a_decision_that_does_not_fit_is_refused_and_says_why_by_git() {
             json!({ "decision": "bypass", "step": "scan", "reason": "x", "outputs": { "tree": forged } }),
             422,
             "no step of this run made sha256:",
+        ),
+        (
+            json!({ "decision": "bypass", "step": "scan", "reason": "x", "outputs": { "tree": { "$artifact": "tree" } } }),
+            422,
+            "an artifact is written as in",
         ),
         (json!({ "decision": "resume", "reason": "x" }), 409, "is not held"),
     ] {

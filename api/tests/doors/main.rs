@@ -5,6 +5,7 @@ mod cli;
 mod clients;
 mod databases;
 mod deciding;
+mod diff;
 mod draining;
 mod failures;
 mod following;

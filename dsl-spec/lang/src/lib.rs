@@ -13,7 +13,7 @@ mod schema;
 mod syntax;
 
 pub use compile::{Catalogue, Compilation, CompileOptions, Trust, compile, refuse_too_large};
-pub use diagnostic::{Code, Diagnostic, Label, Location, Severity, explain};
+pub use diagnostic::{Code, Diagnostic, Label, Location, Severity, explain, nearest};
 pub use expr::{
     BinaryOp, EachField, EvalError, EvalProblem, Expr, ExprKind, Function, Part, Reference, RunField, Scope,
     StatusFunction, Template, TriggerField,

@@ -137,7 +137,11 @@ fn drive(plan: Arc<Plan>, undo: bool) -> u32 {
         let report = if undo && left == 0 {
             Report::Failed(Failure::new(ErrorClass::Permanent, "the end"))
         } else {
-            Report::Succeeded { outputs: Outputs::from([("value".to_owned(), Value::from(1))]), cached: None }
+            Report::Succeeded {
+                outputs: Outputs::from([("value".to_owned(), Value::from(1))]),
+                cached: None,
+                key: None,
+            }
         };
         let event = state.conclude(&path, token, report).expect("the attempt holds its lease");
         commit(&mut state, &event, &mut commands);

@@ -25,7 +25,7 @@ pub use engine::{
     AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, Standing, StartError, Submission,
     SubmitError, Vote,
 };
-pub use engine_core::run::{Decided, DecisionRefused, WaitRefused};
+pub use engine_core::run::{Again, Decided, DecisionRefused, TakeOverRefused, WaitRefused};
 pub use large::LargeValues;
 pub use logs::{
     ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,

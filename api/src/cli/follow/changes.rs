@@ -73,8 +73,10 @@ fn step_line(step: &StepView) -> Option<Change> {
             format!("{}: running, attempt {}", step.path, step.attempts)
         }
         StepStatus::Running => format!("{}: running", step.path),
-        StepStatus::Succeeded if step.cached => format!("{}: from the cache", step.path),
-        StepStatus::Succeeded => format!("{}: succeeded in {}", step.path, took(step.duration_ms)),
+        StepStatus::Succeeded => match step.origin() {
+            Some(origin) => format!("{}: {origin}", step.path),
+            None => format!("{}: succeeded in {}", step.path, took(step.duration_ms)),
+        },
         status => format!("{}: {}{}", step.path, status.name().replace('_', " "), why(step)),
     };
     Some(Change { tone: tone(step.status), text })

@@ -128,8 +128,7 @@ fn words(snapshot: &Snapshot, step: &StepView) -> String {
             let doing = step.progress.as_deref().map(|doing| format!("  {doing}")).unwrap_or_default();
             format!("{}{attempt}{doing}", took(step.duration_ms))
         }
-        StepStatus::Succeeded if step.cached => "from the cache".to_owned(),
-        StepStatus::Succeeded => took(step.duration_ms),
+        StepStatus::Succeeded => step.origin().unwrap_or_else(|| took(step.duration_ms)),
         status => {
             let reason = why(step);
             let line = reason.lines().next().unwrap_or_default();

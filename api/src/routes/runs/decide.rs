@@ -77,6 +77,10 @@ fn outputs(given: BTreeMap<String, Json>, known: &[ArtifactRef]) -> Result<Outpu
                 }
                 value
             }
+            Err(error) if json.get("$artifact").is_some() => {
+                let form = "an artifact is written as in `runs show --output json`";
+                return Err(invalid(&name, &format!("{error}; {form}")));
+            }
             _ => Value::from_plain_json(json).map_err(|error| invalid(&name, &error.to_string()))?,
         };
         Ok((name, value))

@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod decide;
+mod diff;
 mod effects;
 mod events;
 mod feed;
@@ -24,7 +25,7 @@ use warp::Filter as _;
 use super::{Part, signed_in};
 use crate::factory::Factory;
 use crate::filters::{self, Caller};
-use crate::model::{CancelRun, DecideRun, NewRunBody, RunSummary};
+use crate::model::{CancelRun, DecideRun, NewRunBody, RetryRun, RunSummary};
 use crate::problem::Problem;
 use crate::reply::settle;
 
@@ -65,7 +66,13 @@ fn reading(state: &Arc<Factory>) -> Part {
         .then(|run, state: Arc<Factory>, caller: Caller| async move {
             settle(graph::graph(&state, &caller, run).await)
         });
-    list.or(get).unify().or(steps).unify().or(effects).unify().or(graph).unify().boxed()
+    let diff = warp::path!("api" / "v1" / "runs" / RunId / "diff" / RunId)
+        .and(warp::get())
+        .and(signed_in(state))
+        .then(|a, b, state: Arc<Factory>, caller: Caller| async move {
+            settle(diff::compare(&state, &caller, a, b).await)
+        });
+    list.or(get).unify().or(steps).unify().or(effects).unify().or(graph).unify().or(diff).unify().boxed()
 }
 
 fn following(state: &Arc<Factory>) -> Part {
@@ -107,8 +114,9 @@ fn steering(state: &Arc<Factory>) -> Part {
     let retry = warp::path!("api" / "v1" / "runs" / RunId / "retry")
         .and(warp::post())
         .and(signed_in(state))
-        .then(|run, state: Arc<Factory>, caller: Caller| async move {
-            settle(retry::retry(&state, &caller, run).await)
+        .and(filters::json_or_nothing(BODY))
+        .then(|run, state: Arc<Factory>, caller: Caller, body: RetryRun| async move {
+            settle(retry::retry(&state, &caller, run, body).await)
         });
     let undo = warp::path!("api" / "v1" / "runs" / RunId / "undo")
         .and(warp::post())

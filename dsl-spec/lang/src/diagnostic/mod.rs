@@ -7,7 +7,8 @@ mod suggest;
 
 pub use code::{Code, explain};
 pub(crate) use findings::{Finding, Findings};
-pub(crate) use suggest::{did_you_mean, listed, nearest};
+pub use suggest::nearest;
+pub(crate) use suggest::{did_you_mean, listed};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};

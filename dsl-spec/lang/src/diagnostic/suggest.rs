@@ -3,7 +3,7 @@
 use crate::syntax::cut;
 
 /// The candidate nearest to `name`, when it is near enough to be worth a question.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // A hostile file may hold very long names; nobody mistypes those.
     if name.len() > 64 {
         return None;

@@ -123,6 +123,7 @@ impl RunState {
             | Event::StepPaused { .. }
             | Event::StepRetried { .. }
             | Event::StepBypassed { .. }
+            | Event::StepTakenOver { .. }
             | Event::StepCancelled { .. } => self.apply_to_step(seq, at, event)?,
             Event::EffectIntended { .. }
             | Event::EffectMade { .. }

@@ -101,7 +101,7 @@ impl RunState {
                 instance.worker = Some(*worker);
                 instance.started_at.get_or_insert(at);
             }
-            Event::AttemptSucceeded { path, attempt, token, outputs, cached } => {
+            Event::AttemptSucceeded { path, attempt, token, outputs, cached, key: _ } => {
                 let (slot, _) = self.attempt_to(path, *attempt, *token, kind)?;
                 self.stop_running(slot);
                 let instance = self.instance_mut(slot);
@@ -186,6 +186,14 @@ impl RunState {
                 self.instance_mut(slot).outputs.clone_from(outputs);
                 self.finish(slot, StepStatus::Succeeded, at);
             }
+            Event::StepTakenOver { path, outputs, skipped, from, decided } => {
+                let (slot, _) = self.step_to(path, kind)?;
+                let instance = self.instance_mut(slot);
+                instance.outputs.clone_from(outputs);
+                instance.taken_over = Some(from.clone());
+                instance.decided.clone_from(decided);
+                self.finish(slot, if *skipped { StepStatus::Skipped } else { StepStatus::Succeeded }, at);
+            }
             Event::StepCancelled { path, because } => {
                 let (slot, _) = self.step_to(path, kind)?;
                 self.facts.awaiting.remove(&slot);
@@ -208,7 +216,14 @@ impl RunState {
         let missing = || IllegalTransition::Missing { event, subject: format!("step `{path}`") };
         let slot = self.slot(path).ok_or_else(missing)?;
         let part = if self.plan.in_finally(slot.step) { RunPhase::Finalizing } else { RunPhase::Body };
-        if self.facts.phase != part {
+        // What is taken over, and the lists that go with it, is there before anything starts.
+        let before = self.facts.phase == RunPhase::Queued && part == RunPhase::Body;
+        let fits = match event {
+            EventKind::StepTakenOver => before,
+            EventKind::StepExpanded => before || self.facts.phase == part,
+            _ => self.facts.phase == part,
+        };
+        if !fits {
             return Err(self.step_misfit(slot, event));
         }
         let phase = next_step(self.instance(slot).phase, event);

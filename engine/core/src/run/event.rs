@@ -112,6 +112,9 @@ pub enum Event {
         /// Where the outputs come from when they were computed earlier.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cached: Option<CachedFrom>,
+        /// The key under which the cache was asked, when it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<CacheKey>,
     },
     /// The attempt failed.
     AttemptFailed {
@@ -198,6 +201,22 @@ pub enum Event {
         outputs: Outputs,
         /// Who, and why.
         decided: Decided,
+    },
+    /// The step does not run: how it ended in an earlier run of the same plan and inputs holds for this one too. What
+    /// it made outside then is that run's, never undone because of this one.
+    StepTakenOver {
+        /// The step instance.
+        path: StepPath,
+        /// Its outputs.
+        outputs: Outputs,
+        /// Whether it was skipped there.
+        #[serde(default, skip_serializing_if = "is_false")]
+        skipped: bool,
+        /// The run that did the work.
+        from: CachedFrom,
+        /// Who supplied the outputs there, where a person did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided: Option<Decided>,
     },
     /// The step ended because it was halted.
     StepCancelled {
@@ -367,6 +386,11 @@ pub enum Event {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// The first event of a run: all that is known before anything happens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunCreated {
@@ -465,6 +489,28 @@ pub struct CachedFrom {
     pub run: RunId,
     /// Its step instance.
     pub path: StepPath,
+}
+
+/// What the cache was asked for. The action and its inputs, which belong to the key, stand in the plan and in
+/// `step_ready`: two runs are compared by these parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheKey {
+    /// Digest over all parts.
+    pub digest: Digest,
+    /// What the step would read outside.
+    pub outside: Outside,
+}
+
+/// What a step reads that is neither its inputs nor its action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outside {
+    /// Nothing.
+    Nothing,
+    /// What has this fingerprint, as its action wrote it down; of a long one only the digest.
+    Of(String),
+    /// Nobody can tell what, for this reason.
+    Unknown(String),
 }
 
 /// Why effects are released.

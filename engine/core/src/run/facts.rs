@@ -166,6 +166,8 @@ pub(crate) struct InstanceFacts {
     /// Who supplied its outputs or left it out, and why.
     pub(crate) decided: Option<Decided>,
     pub(crate) cached: Option<CachedFrom>,
+    /// The run whose end of this step holds for this one.
+    pub(crate) taken_over: Option<CachedFrom>,
     pub(crate) ready_at: Option<Timestamp>,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) finished_at: Option<Timestamp>,
@@ -259,6 +261,7 @@ impl InstanceFacts {
             disowned: false,
             decided: None,
             cached: None,
+            taken_over: None,
             ready_at: None,
             started_at: None,
             finished_at: None,

@@ -21,6 +21,7 @@ mod recover;
 mod report;
 mod scope;
 mod state;
+mod take_over;
 mod transition;
 mod view;
 mod wait;
@@ -31,7 +32,8 @@ pub use command::Command;
 pub use decide::Decision;
 pub use effect_id::EffectId;
 pub use event::{
-    CachedFrom, Decided, Event, Halt, NotReached, Origin, Parent, Release, RunCreated, SkipReason,
+    CacheKey, CachedFrom, Decided, Event, Halt, NotReached, Origin, Outside, Parent, Release, RunCreated,
+    SkipReason,
 };
 pub use failure::Failure;
 pub use journal::{Begin, JournalRefusal};
@@ -41,6 +43,7 @@ pub use promise::Promise;
 pub use ready::ReadyStep;
 pub use report::{LeaseLost, Report, RunningAttempt};
 pub use state::RunState;
+pub use take_over::{Again, TakeOverRefused};
 pub use transition::{EffectPhase, RunPhase, StepPhase, Transition, next_effect, next_run, next_step};
 pub use view::{EffectView, StepView};
 pub use wait::{ChildEnd, Wait, WaitRefused};

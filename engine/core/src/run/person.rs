@@ -32,6 +32,8 @@ pub enum DecisionRefused {
         path: StepPath,
         /// What is wrong with them.
         problem: String,
+        /// What they should be.
+        help: Option<String>,
     },
     /// The run cannot be held or let go.
     #[error("the run {0}")]
@@ -85,9 +87,9 @@ impl RunState {
         decided: Decided,
     ) -> Result<Event, DecisionRefused> {
         let slot = self.paused_slot(path)?;
-        self.promise(slot)
-            .check(&outputs)
-            .map_err(|failure| DecisionRefused::Outputs { path: path.clone(), problem: failure.message })?;
+        self.promise(slot).check(&outputs).map_err(|Failure { message, help, .. }| {
+            DecisionRefused::Outputs { path: path.clone(), problem: message, help }
+        })?;
         Ok(Event::StepBypassed { path: path.clone(), outputs, decided })
     }
 

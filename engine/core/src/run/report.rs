@@ -4,7 +4,7 @@ use vocab::{ErrorClass, Outputs, StepPath};
 
 use super::facts::{InstanceFacts, Slot};
 use super::state::RunState;
-use super::{CachedFrom, EffectId, Event, Failure, StepPhase};
+use super::{CacheKey, CachedFrom, EffectId, Event, Failure, StepPhase};
 
 /// How an attempt ended, as its worker tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub enum Report {
         outputs: Outputs,
         /// Where they come from when they were computed earlier.
         cached: Option<CachedFrom>,
+        /// The key under which the cache was asked, when it was.
+        key: Option<CacheKey>,
     },
     /// It failed.
     Failed(Failure),
@@ -63,8 +65,8 @@ impl RunState {
             timed_out,
         };
         Ok(match report {
-            Report::Succeeded { outputs, cached } => match self.promise(slot).check(&outputs) {
-                Ok(()) => Event::AttemptSucceeded { path, attempt, token, outputs, cached },
+            Report::Succeeded { outputs, cached, key } => match self.promise(slot).check(&outputs) {
+                Ok(()) => Event::AttemptSucceeded { path, attempt, token, outputs, cached, key },
                 Err(failure) => failed(failure, false),
             },
             Report::Failed(failure) => failed(failure, false),

@@ -142,7 +142,7 @@ pub const fn next_step(from: StepPhase, event: EventKind) -> Option<StepPhase> {
     Some(match (from, event) {
         (P::Pending, E::StepExpanded) => P::Expanded,
         (P::Pending, E::StepReady) => P::Ready,
-        (P::Pending, E::StepSkipped) => P::Ended,
+        (P::Pending, E::StepSkipped | E::StepTakenOver) => P::Ended,
         // Ready without an attempt: nothing of it has happened.
         (P::Pending | P::Ready, E::StepNotReached) => P::Ended,
         // Its condition, its list or its inputs could not be evaluated, or its wait could not begin.

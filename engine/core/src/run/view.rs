@@ -25,6 +25,8 @@ pub struct StepView<'a> {
     pub decided: Option<&'a Decided>,
     /// Where its outputs come from when they were computed earlier.
     pub cached: Option<&'a CachedFrom>,
+    /// Where it ended, when it was taken over from another run.
+    pub taken_over: Option<&'a CachedFrom>,
     /// Its outputs.
     pub outputs: &'a Outputs,
     /// Why it did not succeed.
@@ -174,6 +176,7 @@ impl RunState {
             attempts: instance.attempt,
             decided: instance.decided.as_ref(),
             cached: instance.cached.as_ref(),
+            taken_over: instance.taken_over.as_ref(),
             outputs: &instance.outputs,
             error: instance.error.as_ref(),
             allowed: instance.allowed,

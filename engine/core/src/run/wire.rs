@@ -60,6 +60,7 @@ kinds! {
     StepPaused = "step_paused", v 1;
     StepRetried = "step_retried", v 1;
     StepBypassed = "step_bypassed", v 1;
+    StepTakenOver = "step_taken_over", v 1;
     StepCancelled = "step_cancelled", v 1;
     CancelRequested = "cancel_requested", v 1;
     DeadlinePassed = "deadline_passed", v 1;

@@ -15,6 +15,7 @@ use vocab::{Compensation, EffectState, RunStatus, StepStatus, Timestamp};
 use crate::common::driver::Driver;
 use crate::common::faults::Crash;
 use crate::common::plans;
+use crate::take_over;
 
 /// A file in `histories/`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,7 +44,7 @@ struct Expected {
 }
 
 /// What a recorded history must show: a name, and the kinds of events that have to be in it.
-const SCENARIOS: [(&str, &[&str]); 14] = [
+const SCENARIOS: [(&str, &[&str]); 16] = [
     ("success", &["attempt_succeeded", "retry_due", "effects_released", "finally_started"]),
     ("expansion", &["step_expanded", "step_skipped", "step_not_reached"]),
     (
@@ -61,6 +62,9 @@ const SCENARIOS: [(&str, &[&str]); 14] = [
     ("child_taken_back", &["child_bound", "unwinding_started", "effect_undone"]),
     ("held_and_let_go", &["hold_ended", "effects_released", "effect_undone"]),
     ("uncertain_adopted", &["effect_made", "effect_uncertain", "effect_superseded", "body_finished"]),
+    ("taken_over", &["step_taken_over", "step_expanded", "attempt_started", "body_finished"]),
+    // With the key under which the cache was asked.
+    ("cached", &["attempt_succeeded", "step_ready", "finally_started"]),
 ];
 
 fn folder() -> PathBuf {
@@ -82,10 +86,12 @@ fn record(from: u64, kinds: &[&str]) -> History {
     let shows =
         |driver: &Driver| kinds.iter().all(|wanted| driver.log.iter().any(|(_, kind, ..)| kind == wanted));
     let driver = (from..from + 20_000)
-        .map(|seed| {
+        .filter_map(|seed| {
             let mut driver = Driver::new(seed, Arc::new(plans::drawn(seed, 8)), Crash::Never);
             driver.check_decisions = false;
-            driver.run()
+            let driver = driver.run();
+            let continues = kinds.contains(&"step_taken_over");
+            if continues { take_over::next(&driver, Crash::Never) } else { Some(driver) }
         })
         .find(shows)
         .unwrap_or_else(|| panic!("no drawn run shows {kinds:?}"));

@@ -8,4 +8,5 @@ mod outcomes;
 mod people;
 mod plan;
 mod simulation;
+mod take_over;
 mod waits;

@@ -148,7 +148,7 @@ fn outputs_that_break_a_promise_or_do_not_fit_fail_the_attempt() {
     for (outputs, problem) in cases {
         let mut hand = Hand::new(plan(vec![step("a", &[])], vec![]));
         hand.start("a");
-        hand.report("a", Report::Succeeded { outputs, cached: None });
+        hand.report("a", Report::Succeeded { outputs, cached: None, key: None });
         let view = hand.state.step(&path("a")).unwrap();
         assert_eq!(view.status, StepStatus::Failed, "{problem}");
         assert!(view.error.unwrap().message.contains(problem), "{:?}", view.error);
@@ -175,7 +175,7 @@ fn an_expanded_step_gives_lists_in_the_order_of_its_items() {
     for number in [2, 0, 1] {
         let instance = format!("a[{number}]");
         hand.start(&instance);
-        hand.report(&instance, Report::Succeeded { outputs: outputs(number * 10), cached: None });
+        hand.report(&instance, Report::Succeeded { outputs: outputs(number * 10), cached: None, key: None });
     }
     let ready = hand.state.next_ready().unwrap();
     assert_eq!(ready.inputs["after"], Value::List(vec![0.into(), 10.into(), 20.into()]));

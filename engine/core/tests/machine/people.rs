@@ -78,6 +78,14 @@ fn supplied_outputs_are_checked_like_those_of_the_action() {
     assert!(bypass(Outputs::new()).contains("`number` is missing"));
     let wrong = Outputs::from([("number".into(), "x".into()), ("items".into(), Value::List(vec![]))]);
     assert!(bypass(wrong).contains("`number`: "));
+    // All at once, with what was probably meant and what they should be.
+    let many = Outputs::from([("numbr".into(), 1.into()), ("items".into(), 2.into())]);
+    let refused = hand.state.bypass_paused(&path("b"), many, decided()).unwrap_err();
+    let DecisionRefused::Outputs { problem, help, .. } = refused else { panic!("{refused}") };
+    for said in ["`number` is missing; `items`: ", "; it declares no `numbr` (did you mean `number`?)"] {
+        assert!(problem.contains(said), "{said}: {problem}");
+    }
+    assert_eq!(help.unwrap(), "it gives `number` (integer), `items` (list of integer)");
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn a_workflow_that_compiled_becomes_a_plan() {
     for (step, number) in [("first", 4), ("second", 5)] {
         hand.start(step);
         let outputs = Outputs::from([("number".to_owned(), number.into())]);
-        hand.report(step, Report::Succeeded { outputs, cached: None });
+        hand.report(step, Report::Succeeded { outputs, cached: None, key: None });
     }
     assert_eq!(hand.state.status(), RunStatus::Succeeded);
     assert_eq!(hand.state.outputs().unwrap()["number"], 5.into());

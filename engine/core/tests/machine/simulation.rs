@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::common::driver::Driver;
 use crate::common::faults::{Crash, Interference};
 use crate::common::{oracle, plans};
+use crate::take_over;
 use engine_core::plan::PlanStep;
 use engine_core::run::{EffectId, Event, Release, Transition};
 use lang::OnFailure;
@@ -64,6 +65,11 @@ fn every_transition_is_crossed() {
         driver.check_decisions = seed % 4 == 0;
         let driver = driver.run();
         check(&driver);
+        if seed % 3 == 1
+            && let Some(next) = take_over::next(&driver, Crash::Never)
+        {
+            crossed.extend(next.crossed);
+        }
         crossed.extend(driver.crossed);
     }
     let all: BTreeSet<Transition> = Transition::all().into_iter().collect();
@@ -73,7 +79,7 @@ fn every_transition_is_crossed() {
 }
 
 /// Everything that must hold of any run that has ended.
-fn check(driver: &Driver) {
+pub(crate) fn check(driver: &Driver) {
     let seed = driver.seed;
     let state = &driver.state;
     assert!(state.status().is_terminal(), "seed {seed}");
@@ -102,7 +108,7 @@ fn successes_are_neither_forgotten_nor_repeated(seed: u64, history: &[Event]) {
     let mut succeeded = BTreeSet::new();
     for event in history {
         match event {
-            Event::AttemptSucceeded { path, .. } => {
+            Event::AttemptSucceeded { path, .. } | Event::StepTakenOver { path, .. } => {
                 assert!(succeeded.insert(path.clone()), "seed {seed}: {path} succeeded twice");
             }
             Event::AttemptStarted { path, .. } => {

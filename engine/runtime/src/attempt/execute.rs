@@ -228,12 +228,12 @@ async fn perform(
     let inputs = &assignment.inputs;
     let trigger = &assignment.meta.trigger_kind;
     let promise = assignment.cache.then_some(&assignment.promise);
-    let key = match memo::ask(shared, &mut ctx, action, inputs, promise, trigger).await? {
-        memo::Answer::Hit(outputs, from) => {
-            return Ok(Report::Succeeded { outputs, cached: Some(from) }.into());
+    let (key, asked) = match memo::ask(shared, &mut ctx, action, inputs, promise, trigger).await? {
+        memo::Answer::Hit(outputs, from, asked) => {
+            return Ok(Report::Succeeded { outputs, cached: Some(from), key: Some(asked) }.into());
         }
-        memo::Answer::Miss(key) => Some(key),
-        memo::Answer::Off => None,
+        memo::Answer::Miss(key, asked) => (Some(key), Some(asked)),
+        memo::Answer::Off => (None, None),
     };
     let outputs = action.execute(&ctx, inputs.clone()).await?;
     if let Err(failure) = assignment.promise.check(&outputs) {
@@ -247,7 +247,7 @@ async fn perform(
         Some(key) => memo::keep(shared, &ctx, key, &outputs).await.map(Box::new),
         None => None,
     };
-    Ok(Outcome { report: Report::Succeeded { outputs, cached: None }, memo })
+    Ok(Outcome { report: Report::Succeeded { outputs, cached: None, key: asked }, memo })
 }
 
 /// What the result means, given why the attempt had to stop.
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     fn success() -> Outcome {
-        Report::Succeeded { outputs: vocab::Outputs::new(), cached: None }.into()
+        Report::Succeeded { outputs: vocab::Outputs::new(), cached: None, key: None }.into()
     }
 
     fn report(result: Result<Outcome, ActionError>, stop: Stop) -> Option<Report> {

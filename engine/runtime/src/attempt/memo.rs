@@ -1,6 +1,6 @@
 //! The cache of outputs: same action, same inputs, same outside, same outputs.
 
-use engine_core::run::{CachedFrom, Promise};
+use engine_core::run::{CacheKey, CachedFrom, Outside, Promise};
 use engine_ports::{
     Action, ActionError, ArtifactError, Fingerprint, HoldOwner, LogStream, MemoEntry, MemoKey, StepContext,
 };
@@ -14,12 +14,15 @@ const SCOPE: &str = "protected";
 /// Kinds of trigger that ask for a fresh look at the outside.
 const FRESH: [&str; 2] = ["schedule", "image"];
 
+/// Bytes of a fingerprint that a run's history keeps as they are.
+const TOLD: usize = 1024;
+
 /// What the cache says before an attempt's work.
 pub(super) enum Answer {
     /// These outputs were computed earlier; their artifacts are held for this run.
-    Hit(Outputs, CachedFrom),
+    Hit(Outputs, CachedFrom, CacheKey),
     /// They must be computed, and may be kept under this key.
-    Miss(MemoKey),
+    Miss(MemoKey, CacheKey),
     /// The cache is out of play.
     Off,
 }
@@ -39,25 +42,28 @@ pub(super) async fn ask(
     let fingerprint = action.fingerprint(ctx, inputs).await?;
     ctx.fingerprint = Some(fingerprint.clone());
     let say = |text: String| ctx.log.line(LogStream::Factory, &text);
-    let outside = match fingerprint {
-        Fingerprint::Nothing => json!(null),
-        Fingerprint::Of(text) => json!({ "of": text }),
+    let (outside, told) = match fingerprint {
+        Fingerprint::Nothing => (json!(null), Outside::Nothing),
+        Fingerprint::Of(text) => (json!({ "of": text }), Outside::Of(told(&ctx.log.masked(&text)))),
         Fingerprint::Unknown(reason) if FRESH.contains(&trigger) => {
             say(format!("cache: not asked, since the run's trigger wants what is fresh and {reason}"));
             return Ok(Answer::Off);
         }
-        Fingerprint::Unknown(_) => json!({ "unknown": true }),
+        Fingerprint::Unknown(reason) => {
+            (json!({ "unknown": true }), Outside::Unknown(told(&ctx.log.masked(&reason))))
+        }
     };
     let key = key(&ctx.tenant, &manifest.action, inputs, &outside);
+    let asked = CacheKey { digest: key.digest.clone(), outside: told };
     let entry = match shared.store.memo(&key).await {
         Ok(Some(entry)) => entry,
         Ok(None) => {
             say(format!("cache: miss, nothing under {}", key.digest.short()));
-            return Ok(Answer::Miss(key));
+            return Ok(Answer::Miss(key, asked));
         }
         Err(error) => {
             say(format!("cache: miss, {error}"));
-            return Ok(Answer::Miss(key));
+            return Ok(Answer::Miss(key, asked));
         }
     };
     match usable(shared, ctx, promise, &entry).await {
@@ -67,14 +73,19 @@ pub(super) async fn ask(
                 "cache: hit, outputs of step `{}` of run {} from {}",
                 entry.path, entry.run, entry.at
             ));
-            Ok(Answer::Hit(entry.outputs, CachedFrom { run: entry.run, path: entry.path }))
+            Ok(Answer::Hit(entry.outputs, CachedFrom { run: entry.run, path: entry.path }, asked))
         }
         Err(reason) => {
             say(format!("cache: miss, {reason}"));
             forget(shared, &key).await;
-            Ok(Answer::Miss(key))
+            Ok(Answer::Miss(key, asked))
         }
     }
+}
+
+/// A fingerprint as a run's history keeps it.
+fn told(text: &str) -> String {
+    if text.len() <= TOLD { text.to_owned() } else { Digest::of(text).to_string() }
 }
 
 /// Holds an entry's artifacts for the run, so that they cannot go while it uses them.

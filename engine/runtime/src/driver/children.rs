@@ -79,6 +79,7 @@ async fn create(shared: &Arc<Shared>, child: &Child) -> Result<RunRow, StoreErro
         trigger,
         parent: Some(Parent { run: parent.id, path: path.clone() }),
         origin: None,
+        taken: Vec::new(),
     };
     let first = FirstWords::of(new, &shared.limits, shared.clock.now())?;
     let row = first.row.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_core::plan::Plan;
-use engine_core::run::{Parent, RunCreated, RunLimits};
+use engine_core::run::{Event, Parent, RunCreated, RunLimits};
 use engine_ports::{RunRow, StoreError};
 use serde_json::Value as Json;
 use vocab::{Compensation, Inputs, Limits, Outputs, ProjectId, RunId, RunStatus, TenantName, Timestamp};
@@ -24,6 +24,8 @@ pub(crate) struct NewRun {
     pub(crate) parent: Option<Parent>,
     /// The delivery that asks for it, and the workflow's file.
     pub(crate) origin: Option<(String, String)>,
+    /// What it takes over from an earlier run, everything held that this names.
+    pub(crate) taken: Vec<Event>,
 }
 
 /// A run that is to be created.
@@ -33,12 +35,13 @@ pub(crate) struct FirstWords {
     pub(crate) plan: Arc<Plan>,
     pub(crate) plan_json: Json,
     pub(crate) origin: Option<(String, String)>,
+    pub(crate) taken: Vec<Event>,
 }
 
 impl FirstWords {
     /// What is written first about a run that is accepted at `now` and lives by `limits`.
     pub(crate) fn of(new: NewRun, limits: &Limits, now: Timestamp) -> Result<Self, StoreError> {
-        let NewRun { run, tenant, project, plan, inputs, trigger, parent, origin } = new;
+        let NewRun { run, tenant, project, plan, inputs, trigger, parent, origin, taken } = new;
         let plan_json = serde_json::to_value(&plan).map_err(|error| StoreError::Damaged {
             row: format!("plan of run {run}"),
             reason: error.to_string(),
@@ -70,7 +73,7 @@ impl FirstWords {
             finished_at: None,
             seq: 0,
         };
-        Ok(Self { row, created, plan: Arc::new(plan), plan_json, origin })
+        Ok(Self { row, created, plan: Arc::new(plan), plan_json, origin, taken })
     }
 }
 
@@ -101,6 +104,7 @@ mod tests {
                 trigger: meta::trigger(&json!({ "actor": "ada" }), None, true),
                 parent: None,
                 origin: None,
+                taken: Vec::new(),
             };
             let FirstWords { row, created, plan, .. } =
                 FirstWords::of(new, &limits, Timestamp::from_millis(0)).unwrap();

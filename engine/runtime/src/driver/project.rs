@@ -28,7 +28,7 @@ pub(super) fn step_row(run: RunId, step: &StepView<'_>) -> StepRow {
         action: step.action.to_string(),
         status: step.status,
         attempts: step.attempts,
-        cached: step.cached.is_some(),
+        cached: step.cached.is_some() || step.taken_over.is_some(),
         outputs: step.outputs.clone(),
         error: step.error.map(|error| json!(error)),
         ready_at: step.ready_at,

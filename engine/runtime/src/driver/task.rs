@@ -127,11 +127,14 @@ async fn create(
     parts: FirstWords,
     outstanding: &mut Outstanding,
 ) -> Result<(RunId, Option<Actor>), StoreError> {
-    let FirstWords { row, created, plan, plan_json, origin } = parts;
+    let FirstWords { row, created, plan, plan_json, origin, taken } = parts;
     let mut actor = Actor::new(shared, run, Loaded { state: RunState::new(plan), row });
     let internal =
         |error: IllegalTransition| StoreError::Database(format!("the run contradicts itself: {error}"));
     actor.record(&Event::RunCreated(Box::new(created))).map_err(internal)?;
+    for event in &taken {
+        actor.record(event).map_err(internal)?;
+    }
     actor.follow().map_err(internal)?;
     let (commit, landing) = actor.take_off();
     let id = shared.store.create(NewRun { commit, plan: plan_json, origin }).await?;

@@ -3,8 +3,8 @@
 use std::io;
 
 use engine_core::plan::PlanError;
-use engine_core::run::{DecisionRefused, WaitRefused};
-use engine_ports::StoreError;
+use engine_core::run::{DecisionRefused, TakeOverRefused, WaitRefused};
+use engine_ports::{ArtifactError, StoreError};
 use lang::InputError;
 use vocab::RunId;
 
@@ -89,6 +89,12 @@ pub enum AskError {
     /// No step waits for what was told, or not from this person.
     #[error(transparent)]
     NotAwaited(WaitRefused),
+    /// Nothing of the run can be taken over.
+    #[error(transparent)]
+    TakeOver(#[from] TakeOverRefused),
+    /// What is to be taken over cannot be held for the new run now.
+    #[error("the outputs of the earlier run cannot be taken over now: {0}")]
+    Artifacts(ArtifactError),
     /// The engine shuts down.
     #[error("the factory is shutting down; try again when it is back")]
     Closing,

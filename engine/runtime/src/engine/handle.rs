@@ -7,12 +7,11 @@ use std::time::Duration;
 use engine_core::plan::Plan;
 use engine_core::run::{Decided, RunLimits};
 use engine_ports::{Progress, RunRow, SecretStore, StoreError};
-use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
 use vocab::{RunId, StepPath, TenantName, Value};
 
 use super::admit;
-use super::{AskError, Decision, Standing, Submission, SubmitError, Vote};
+use super::{AskError, Decision, Submission, SubmitError, Vote};
 use crate::actions::ActionSet;
 use crate::dispatch::SlotsStatus;
 use crate::driver::{self, FirstWords, Message, NewRun, Start};
@@ -37,7 +36,7 @@ pub struct EngineStatus {
 
 /// A running engine. Dropping it without [`Engine::shutdown`] stops it as a crash would: nothing more is written.
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     closing: AtomicBool,
 }
 
@@ -56,7 +55,18 @@ impl Engine {
         let plan = Plan::of(&workflow, &workflows, self.shared.actions.catalogue())?;
         let trigger = driver::trigger(&trigger, source.as_ref(), trust_host);
         let run = self.id();
-        self.create(NewRun { run, tenant, project, plan, inputs, trigger, parent: None, origin }).await
+        self.create(NewRun {
+            run,
+            tenant,
+            project,
+            plan,
+            inputs,
+            trigger,
+            parent: None,
+            origin,
+            taken: Vec::new(),
+        })
+        .await
     }
 
     /// The secrets that steps are given by name.
@@ -64,34 +74,7 @@ impl Engine {
         self.shared.services.secrets.as_ref()
     }
 
-    /// Starts a new run with the plan, the inputs and the trigger of an earlier one. What the earlier one was trusted
-    /// with does not come along: `now` says what holds, and where that is too little nothing is started.
-    pub async fn retry(
-        &self,
-        tenant: &TenantName,
-        run: RunId,
-        by: &str,
-        now: Standing,
-    ) -> Result<RunId, AskError> {
-        let row = self.row(tenant, run).await?;
-        let plan = self.shared.store.plan(&row.plan).await?;
-        let plan: Plan = serde_json::from_value(plan).map_err(|error| StoreError::Damaged {
-            row: format!("plan {}", row.plan),
-            reason: error.to_string(),
-        })?;
-        admit::trusted(&plan, now.trust_host)?;
-        let mut trigger = driver::trigger(&row.trigger, now.source.as_ref(), now.trust_host);
-        if let Some(trigger) = trigger.as_object_mut() {
-            trigger.insert("retry_of".to_owned(), json!(run));
-            trigger.insert("retried_by".to_owned(), json!(by));
-        }
-        let RunRow { tenant, project, inputs, .. } = row;
-        let run = self.id();
-        let new = NewRun { run, tenant, project, plan, inputs, trigger, parent: None, origin: None };
-        Ok(self.create(new).await?)
-    }
-
-    async fn create(&self, new: NewRun) -> Result<RunId, SubmitError> {
+    pub(super) async fn create(&self, new: NewRun) -> Result<RunId, SubmitError> {
         if self.is_closing() {
             return Err(SubmitError::Closing);
         }
@@ -104,7 +87,7 @@ impl Engine {
     }
 
     /// A new run's id.
-    fn id(&self) -> RunId {
+    pub(super) fn id(&self) -> RunId {
         RunId::generate(self.shared.ids.as_ref())
     }
 
@@ -184,7 +167,7 @@ impl Engine {
         })
     }
 
-    async fn row(&self, tenant: &TenantName, run: RunId) -> Result<RunRow, AskError> {
+    pub(super) async fn row(&self, tenant: &TenantName, run: RunId) -> Result<RunRow, AskError> {
         self.shared.store.run(tenant, run).await?.ok_or(AskError::Missing(run))
     }
 

@@ -7,6 +7,7 @@ mod decision;
 mod error;
 mod handle;
 mod parts;
+mod retry;
 mod start;
 
 pub(crate) use archiver::{ArchiveQueue, CompleteLog};

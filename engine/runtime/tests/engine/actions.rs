@@ -129,6 +129,9 @@ impl Action for Plain {
         self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
         match act {
             "fail" => Err(ActionError::permanent("it had to fail").help("do not ask for it")),
+            "once" if self.outside.attempts(&ctx.path) < 2 => {
+                Err(ActionError::permanent("not the first time"))
+            }
             "flaky" if ctx.attempt < 3 => Err(ActionError::transient("not yet")),
             "wait" => Err(until_stopped(ctx).await),
             "wait_once" if ctx.attempt == 1 => Err(until_stopped(ctx).await),

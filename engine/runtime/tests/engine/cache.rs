@@ -73,6 +73,24 @@ async fn an_action_is_told_what_its_entry_is_kept_under() {
 }
 
 #[tokio::test]
+async fn the_history_keeps_what_the_cache_was_asked_for() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    let mut asked = Vec::new();
+    for act in ["x", "x", "y", "unknown"] {
+        let row = world.run(&engine, &pure(act)).await;
+        let events = world.store.events(row.id, 0, 100).await.unwrap();
+        let ended = events.into_iter().find(|event| event.kind == "attempt_succeeded").unwrap();
+        asked.push(ended.payload["key"].clone());
+    }
+    assert_eq!(asked[0], asked[1]);
+    assert_ne!(asked[1]["digest"], asked[2]["digest"]);
+    assert_eq!(asked[2]["outside"], "nothing");
+    assert_eq!(asked[3]["outside"]["unknown"], "nobody knows what it reads");
+    world.close(engine).await;
+}
+
+#[tokio::test]
 async fn the_same_entry_of_two_tenants_holds_its_artifact_twice() {
     let world = World::new(On::Memory).await;
     let engine = world.start().await;

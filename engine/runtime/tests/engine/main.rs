@@ -16,6 +16,7 @@ mod large;
 mod leases;
 mod logs;
 mod outside;
+mod retry;
 mod runs;
 mod seeds;
 mod shutdown;

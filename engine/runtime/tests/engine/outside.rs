@@ -12,7 +12,7 @@ use engine_ports::{
 };
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
-use vocab::{ArtifactKind, ArtifactRef, Digest, SecretRef, TenantName};
+use vocab::{ArtifactKind, ArtifactRef, Digest, SecretRef, StepPath, TenantName};
 
 /// What happened, in order, and what is there.
 #[derive(Default)]
@@ -64,6 +64,12 @@ impl Outside {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         panic!("`{event}` never happened: {:#?}", self.events());
+    }
+
+    /// Attempts of the step, of all runs.
+    pub(crate) fn attempts(&self, path: &StepPath) -> usize {
+        let begin = format!("ran {path} ");
+        self.events().iter().filter(|seen| seen.starts_with(&begin)).count()
     }
 
     pub(crate) fn count(&self, event: &str) -> usize {

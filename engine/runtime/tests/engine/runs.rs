@@ -168,7 +168,7 @@ async fn a_retried_run_has_the_plan_and_inputs_of_the_first() {
     let engine = world.start().await;
     let first = world.run(&engine, CHAIN).await;
     let now = Standing::default();
-    let second = engine.retry(&first.tenant, first.id, "somebody", now).await.unwrap();
+    let second = engine.retry(&first.tenant, first.id, "somebody", None, now).await.unwrap();
     let second = world.end(&engine, second).await;
     assert_eq!((second.status, &second.plan, &second.inputs), (first.status, &first.plan, &first.inputs));
     assert_eq!(second.trigger["retry_of"], first.id.to_string());

@@ -39,20 +39,31 @@ impl Hand {
     /// A run that somebody started.
     pub(crate) fn by(plan: Plan, actor: &str) -> Self {
         let origin = Origin { kind: "manual".into(), actor: Some(actor.into()), ..Origin::default() };
-        Self::started(plan, RunLimits::default(), origin, None)
+        Self::started(plan, RunLimits::default(), origin, None, Vec::new())
     }
 
     /// A run that another one started.
     pub(crate) fn of_parent(plan: Plan, parent: Parent) -> Self {
         let origin = Origin { kind: "manual".into(), ..Origin::default() };
-        Self::started(plan, RunLimits::default(), origin, Some(parent))
+        Self::started(plan, RunLimits::default(), origin, Some(parent), Vec::new())
     }
 
     pub(crate) fn with(plan: Plan, limits: RunLimits) -> Self {
-        Self::started(plan, limits, Origin { kind: "manual".into(), ..Origin::default() }, None)
+        Self::started(plan, limits, Origin { kind: "manual".into(), ..Origin::default() }, None, Vec::new())
     }
 
-    fn started(plan: Plan, limits: RunLimits, origin: Origin, parent: Option<Parent>) -> Self {
+    /// A run that takes over from an earlier one.
+    pub(crate) fn taking(plan: Plan, taken: Vec<Event>) -> Self {
+        Self::started(plan, RunLimits::default(), Origin::default(), None, taken)
+    }
+
+    fn started(
+        plan: Plan,
+        limits: RunLimits,
+        origin: Origin,
+        parent: Option<Parent>,
+        taken: Vec<Event>,
+    ) -> Self {
         let ids = SeededIds::default();
         let created = RunCreated {
             run: RunId::from(ids.uuid()),
@@ -71,14 +82,21 @@ impl Hand {
             commands: Vec::new(),
             worker: WorkerId::generate(&ids),
         };
-        hand.tell(Event::RunCreated(Box::new(created)));
+        hand.try_tell_all([Event::RunCreated(Box::new(created))].into_iter().chain(taken)).unwrap();
         hand
     }
 
     pub(crate) fn try_tell(&mut self, event: Event) -> Result<(), IllegalTransition> {
+        self.try_tell_all([event])
+    }
+
+    /// Several at once: nothing is decided before the last.
+    fn try_tell_all(&mut self, events: impl IntoIterator<Item = Event>) -> Result<(), IllegalTransition> {
         let now = Timestamp::from_millis(self.now);
-        self.state.apply(self.state.seq() + 1, now, &event)?;
-        self.history.push(event);
+        for event in events {
+            self.state.apply(self.state.seq() + 1, now, &event)?;
+            self.history.push(event);
+        }
         loop {
             let decision = self.state.decide(now);
             self.commands.extend(decision.commands);
@@ -129,7 +147,7 @@ impl Hand {
     }
 
     pub(crate) fn finish(&mut self, step: &str) {
-        self.report(step, Report::Succeeded { outputs: outputs(7), cached: None });
+        self.report(step, Report::Succeeded { outputs: outputs(7), cached: None, key: None });
     }
 
     pub(crate) fn fail(&mut self, step: &str, class: ErrorClass) {
