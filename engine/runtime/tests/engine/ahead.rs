@@ -44,7 +44,7 @@ async fn a_chain_of_pure_steps_does_not_wait_for_the_disk_and_an_effect_does() {
 #[tokio::test]
 async fn what_ran_ahead_of_a_crash_runs_again_and_the_history_does_not_know() {
     for on in BOTH {
-        let world = World::new(on).await;
+        let mut world = World::new(on).await;
         let engine = world.start().await;
         world.store.hold_after(1);
         let run = world.submit(&engine, CHAIN).await;
@@ -52,7 +52,7 @@ async fn what_ran_ahead_of_a_crash_runs_again_and_the_history_does_not_know() {
         world.store.die();
         drop(engine);
         world.store.quiet().await;
-        world.store.revive();
+        world = world.reborn();
         let engine = world.start().await;
         assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
         assert!(

@@ -55,7 +55,7 @@ pub(crate) async fn nothing_forgotten_or_repeated(world: &World, run: RunId) {
 
 /// Gives false when the run made fewer writes than `at`.
 async fn die_at(on: On, expected: &Expected, at: usize, fault: Fault) -> bool {
-    let world = World::new(on).await;
+    let mut world = World::new(on).await;
     let engine = world.start().await;
     world.store.plan(at, fault);
     let submitted = engine.submit(world.submission(expected.steps)).await;
@@ -74,7 +74,7 @@ async fn die_at(on: On, expected: &Expected, at: usize, fault: Fault) -> bool {
     tokio::time::sleep(Duration::from_millis(30)).await;
     world.store.quiet().await;
     let died = world.store.is_dead();
-    world.store.revive();
+    world = world.reborn();
     let engine = world.start().await;
     if let Some(run) = only_run(&world).await {
         let row = world.end(&engine, run).await;

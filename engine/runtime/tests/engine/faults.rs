@@ -101,10 +101,9 @@ impl Faulty {
         }
     }
 
-    /// The process is started again.
-    pub(crate) fn revive(&self) {
-        *self.plan.lock().unwrap() = None;
-        *self.dead.lock().unwrap() = false;
+    /// The same rows for the next process: what is left of this one, should anything be, stays dead.
+    pub(crate) fn next(&self) -> Self {
+        Self::new(Arc::clone(&self.inner))
     }
 
     fn alive(&self) -> Result<(), StoreError> {

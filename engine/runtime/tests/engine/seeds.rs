@@ -20,7 +20,7 @@ use crate::world::{On, World};
 const SEEDS: u64 = 500;
 const MANY_SEEDS: u64 = 10_000;
 
-/// Numbers that look random and follow from the seed (SplitMix64, Steele and others, 2014).
+/// Numbers that look random and follow from the seed (`SplitMix64`, Steele and others, 2014).
 struct Draw(u64);
 
 impl Draw {
@@ -130,7 +130,7 @@ struct Went {
 
 async fn play(seed: u64) -> Went {
     let mut draw = Draw(seed);
-    let world = World::new(if draw.percent(10) { On::Sqlite } else { On::Memory }).await;
+    let mut world = World::new(if draw.percent(10) { On::Sqlite } else { On::Memory }).await;
     let drawn = workflow(&mut draw);
     let engine = world.start().await;
     let run = world.submit(&engine, &drawn.text).await;
@@ -146,7 +146,7 @@ async fn play(seed: u64) -> Went {
         // What still ran in the old process ends; a real one would be gone already.
         tokio::time::sleep(Duration::from_millis(30)).await;
         world.store.quiet().await;
-        world.store.revive();
+        world = world.reborn();
         engine = Some(world.start().await);
     }
     let engine = engine.unwrap();

@@ -66,6 +66,12 @@ impl World {
         }
     }
 
+    /// The world after a crash, for the process that comes next.
+    pub(crate) fn reborn(self) -> Self {
+        let store = Arc::new(self.store.next());
+        Self { store, ..self }
+    }
+
     pub(crate) fn actions(&self) -> ActionSet {
         ActionSet::new(actions::all(&self.outside, &self.store)).unwrap()
     }
