@@ -43,8 +43,7 @@ impl Registry {
 
     /// Removes what nothing refers to, and uploads that nobody has continued, since `grace` before `now`.
     pub async fn sweep(&self, now: Timestamp, grace: Duration) -> Result<Swept, Error> {
-        let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
-        self.uploads.expire(Timestamp::from_millis(now.as_millis().saturating_sub(grace_ms)));
+        self.uploads.expire(now.minus(grace));
         self.content.sweep(now, grace).await
     }
 }

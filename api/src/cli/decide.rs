@@ -14,7 +14,7 @@ use super::setup::Setup;
 use crate::model::{DecideRun, DecisionWord};
 use crate::ui::Output;
 
-/// Bytes of a file with outputs; what is larger does not fit into a run's history.
+/// Bytes of a file with outputs: the server takes no larger request.
 const FILE: u64 = 256 * 1024;
 
 #[derive(Debug, Subcommand)]

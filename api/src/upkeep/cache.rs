@@ -28,8 +28,7 @@ pub(super) async fn forget_unused(
     now: Timestamp,
     stop: &CancellationToken,
 ) -> Result<usize, UpkeepError> {
-    let age = i64::try_from(age.saturating_add(MemoEntry::USE_NOTED).as_millis()).unwrap_or(i64::MAX);
-    let before = Timestamp::from_millis(now.as_millis().saturating_sub(age));
+    let before = now.minus(age.saturating_add(MemoEntry::USE_NOTED));
     let mut forgotten = 0;
     loop {
         let page = runs.idle_memos(before, None, PAGE).await?;

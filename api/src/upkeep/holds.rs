@@ -16,12 +16,6 @@ const OF_MEMOS: &str = "memo:";
 /// How long a run or a cache entry may take from its first hold to its commit.
 const GRACE: Duration = Duration::from_secs(24 * 3600);
 
-/// The moment before which a hold must lie to be one of the past.
-fn past(now: Timestamp) -> Timestamp {
-    let grace = i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_millis(now.as_millis().saturating_sub(grace))
-}
-
 /// Releases what is held for runs that the store does not know; how many runs that were. A run that takes over from
 /// another one is stored after what it takes over is held for it, so it has a grace.
 pub(super) async fn release_runs(
@@ -29,7 +23,7 @@ pub(super) async fn release_runs(
     runs: &dyn RunStore,
     now: Timestamp,
 ) -> Result<usize, UpkeepError> {
-    let before = past(now);
+    let before = now.minus(GRACE);
     let mut released = 0;
     for holder in content.owners(OF_RUNS).await?.into_iter().filter(|holder| holder.since <= before) {
         let Ok(HoldOwner::Run(run)) = holder.owner.parse() else { continue };
@@ -47,7 +41,7 @@ pub(super) async fn release_memos(
     runs: &dyn RunStore,
     now: Timestamp,
 ) -> Result<usize, UpkeepError> {
-    let before = past(now);
+    let before = now.minus(GRACE);
     let mut released = 0;
     for holder in content.owners(OF_MEMOS).await?.into_iter().filter(|holder| holder.since <= before) {
         let gone = match holder.owner.parse() {

@@ -28,8 +28,7 @@ impl Policy {
 
     /// What ended before this is old.
     pub(super) fn old_before(&self, now: Timestamp) -> Timestamp {
-        let age = i64::try_from(self.age.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(now.as_millis().saturating_sub(age))
+        now.minus(self.age)
     }
 
     /// The runs to look at, after one that was looked at.

@@ -14,7 +14,7 @@ use vocab::{ActionRef, ErrorClass, Inputs, RunId, StepPath};
 
 use super::journal::AttemptJournal;
 use super::leash::{Leash, Stop};
-use super::{check, memo, secrets};
+use super::{REPEAT_PAUSE, check, memo, secrets};
 use crate::dispatch::Slot;
 use crate::driver::{Message, RunMeta};
 use crate::engine::CompleteLog;
@@ -22,8 +22,6 @@ use crate::logs::LogName;
 use crate::shared::Shared;
 use crate::work::{self, WorkFolder};
 
-/// Pause before a report is repeated that the store did not take.
-const REPORT_PAUSE: Duration = Duration::from_millis(200);
 /// Time beyond the tools' grace that a stopped attempt gets before it is dropped: the shim needs it to kill and reap.
 const STOP_ROOM: Duration = Duration::from_secs(35);
 /// Shortest time between two measurements of a work folder.
@@ -125,7 +123,7 @@ async fn report(shared: &Arc<Shared>, run: RunId, mut ended: Ended, folder: &mut
         }
         // Where the disk is full, it may be this very folder that leaves no room for the report.
         clear(folder, run, &ended.path).await;
-        tokio::time::sleep(REPORT_PAUSE).await;
+        tokio::time::sleep(REPEAT_PAUSE).await;
     }
 }
 

@@ -1,7 +1,6 @@
 //! The effect journal of one attempt: every entry goes through the run's actor, behind the attempt's token.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use engine_ports::{EffectJournal, EffectRecord, JournalError, StepLog};
@@ -9,13 +8,11 @@ use serde_json::Value as Json;
 use tokio::sync::oneshot;
 use vocab::{RunId, StepPath};
 
+use super::REPEAT_PAUSE;
 use super::leash::{Leash, Stop};
 use crate::driver::{JournalEntry, JournalWrite, Message};
 use crate::effects::holds_secret;
 use crate::shared::Shared;
-
-/// Pause before the journal is asked once more.
-const ASK_PAUSE: Duration = Duration::from_millis(50);
 
 /// Writes to the journal as long as the attempt holds its lease.
 pub(super) struct AttemptJournal {
@@ -54,7 +51,7 @@ impl AttemptJournal {
             if self.shared.stopped.is_cancelled() {
                 return Err(JournalError::Store("the factory stops".to_owned()));
             }
-            tokio::time::sleep(ASK_PAUSE).await;
+            tokio::time::sleep(REPEAT_PAUSE).await;
         }
     }
 }

@@ -15,7 +15,7 @@ use super::flight::{Flight, Landing};
 use super::load::Loaded;
 use super::message::Message;
 use super::meta::RunMeta;
-use super::own_time::Ahead;
+use super::own_time::Lead;
 use super::project;
 use super::turn::{Holder, Turn};
 use crate::attempt::{Leash, Stop};
@@ -64,21 +64,21 @@ pub(super) struct Actor {
     /// What is on its way: at most one commit of a run, so that its events are written in order.
     in_flight: Option<Flight>,
     committed: bool,
-    ahead: Ahead,
+    lead: Lead,
 }
 
 impl Actor {
     pub(super) fn new(shared: &Arc<Shared>, run: RunId, loaded: Loaded) -> Self {
         let Loaded { state, row } = loaded;
         let meta = Arc::new(RunMeta::of(&row));
-        let ahead = shared.runs.ahead(run, Ahead::of(&state, shared.clock.now()));
+        let lead = shared.runs.lead(run, Lead::of(&state, shared.clock.now()));
         let (shared, turn) = (Arc::clone(shared), Turn::default());
-        Self { shared, run, state, row, meta, turn, in_flight: None, committed: false, ahead }
+        Self { shared, run, state, row, meta, turn, in_flight: None, committed: false, lead }
     }
 
     /// The time in the run.
     pub(super) fn now(&self) -> Timestamp {
-        self.ahead.time(self.shared.clock.now())
+        self.lead.time(self.shared.clock.now())
     }
 
     /// Turn after turn, until nothing is outstanding or the engine stops.
@@ -93,7 +93,7 @@ impl Actor {
             self.follow()?;
             self.depart(outstanding);
             if self.is_idle(outstanding) {
-                let until = self.turn.wake_at.map(|at| self.ahead.reached(at));
+                let until = self.turn.wake_at.map(|at| self.lead.reached(at));
                 if self.row.is_over() {
                     self.shared.runs.forget_time(self.run);
                 }
@@ -262,7 +262,7 @@ impl Actor {
     /// Everything that follows: decisions to the fixpoint, and attempts as far as there is room.
     pub(super) fn follow(&mut self) -> Result<(), IllegalTransition> {
         let process = self.shared.clock.now();
-        let now = self.ahead.time(process);
+        let now = self.lead.time(process);
         self.turn.settle(&mut self.state, now)?;
         // Leases are renewed by the time of the process.
         let holder = Holder { run: self.run, worker: self.shared.worker, until: process.plus(LEASE) };
@@ -287,6 +287,7 @@ impl Actor {
     pub(super) fn effect(&self, effect: &EffectId) -> Option<EffectRecord> {
         self.state.effect_of(effect).map(|view| project::effect_record(self.run, &view))
     }
+
     /// Whether nothing happens here until a message comes, or for long. A run that only waits for a slot keeps its
     /// place in the queue without being in memory, once there are many.
     fn is_idle(&self, outstanding: &Outstanding) -> bool {

@@ -27,6 +27,6 @@ pub(crate) use load::{LoadError, Need, load};
 pub(crate) use message::{JournalEntry, JournalWrite, Message};
 pub(crate) use meta::{RunMeta, trigger};
 pub(crate) use new_run::{FirstWords, NewRun};
-pub(crate) use own_time::Ahead;
+pub(crate) use own_time::Lead;
 pub(crate) use runs::Runs;
 pub(crate) use task::Start;

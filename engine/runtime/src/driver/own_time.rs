@@ -11,9 +11,9 @@ use vocab::Timestamp;
 
 /// How far a run's time is ahead of the process's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ahead(Duration);
+pub(crate) struct Lead(Duration);
 
-impl Ahead {
+impl Lead {
     /// As far as the last event of the run lies after `now`.
     pub(crate) fn of(state: &RunState, now: Timestamp) -> Self {
         Self(state.clock(now).since(now))
@@ -26,8 +26,7 @@ impl Ahead {
 
     /// When the process has come to the time `at` of the run.
     pub(crate) fn reached(self, at: Timestamp) -> Timestamp {
-        let ahead = i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX);
-        Timestamp::from_millis(at.as_millis().saturating_sub(ahead))
+        at.minus(self.0)
     }
 
     pub(crate) const fn is_none(self) -> bool {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use vocab::{RunId, Timestamp};
 
 use super::message::Message;
-use super::own_time::Ahead;
+use super::own_time::Lead;
 use super::task::{self, Start};
 use crate::shared::Shared;
 
@@ -26,7 +26,7 @@ struct State {
     /// Runs that left memory, with the time at which something is due in them.
     parked: HashMap<RunId, Timestamp>,
     /// Runs whose time is ahead of this process's: kept while they are out of memory, or it would stand still then.
-    ahead: HashMap<RunId, Ahead>,
+    leads: HashMap<RunId, Lead>,
 }
 
 impl Runs {
@@ -75,18 +75,18 @@ impl Runs {
     }
 
     /// How far the run's time is ahead; at least as far as `least` says, from now on.
-    pub(crate) fn ahead(&self, run: RunId, least: Ahead) -> Ahead {
+    pub(crate) fn lead(&self, run: RunId, least: Lead) -> Lead {
         let mut state = self.state();
-        let ahead = state.ahead.get(&run).map_or(least, |known| least.max(*known));
-        if !ahead.is_none() {
-            state.ahead.insert(run, ahead);
+        let lead = state.leads.get(&run).map_or(least, |known| least.max(*known));
+        if !lead.is_none() {
+            state.leads.insert(run, lead);
         }
-        ahead
+        lead
     }
 
     /// Nothing is left to do in the run: nobody asks for its time any more.
     pub(super) fn forget_time(&self, run: RunId) {
-        self.state().ahead.remove(&run);
+        self.state().leads.remove(&run);
     }
 
     /// The actor leaves, if its mailbox is empty. `until` is when something is due, by the process's time.

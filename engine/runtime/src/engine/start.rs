@@ -11,7 +11,7 @@ use super::archiver::ArchiveQueue;
 use super::{Engine, EngineParts, StartError, background};
 use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
-use crate::driver::{Ahead, Need, Runs, Start, load};
+use crate::driver::{Lead, Need, Runs, Start, load};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::WorkFolders;
@@ -87,18 +87,18 @@ impl Engine {
         let mut needs = stream::iter(store.unfinished().await?)
             .map(|run| async move {
                 let loaded = load(store, run).await?;
-                let ahead = runs.ahead(run, Ahead::of(&loaded.state, now));
-                Ok::<_, StartError>((run, ahead, loaded.need(ahead.time(now))))
+                let lead = runs.lead(run, Lead::of(&loaded.state, now));
+                Ok::<_, StartError>((run, lead, loaded.need(lead.time(now))))
             })
             .buffered(READERS);
         let mut busy = Vec::new();
-        while let Some((run, ahead, need)) = needs.try_next().await? {
-            if !ahead.is_none() {
+        while let Some((run, lead, need)) = needs.try_next().await? {
+            if !lead.is_none() {
                 tracing::warn!(%run, "the machine's clock was set back: the run goes on from its last event");
             }
             match need {
                 Need::Actor => busy.push(run),
-                Need::Rest(Some(until)) => shared.runs.park(run, ahead.reached(until)),
+                Need::Rest(Some(until)) => shared.runs.park(run, lead.reached(until)),
                 Need::Rest(None) => {}
             }
         }
