@@ -80,6 +80,8 @@ limits! {
     event_bytes: Bytes = 64 * KIB;
     /// Inputs, outputs or items of one step, as JSON; larger ones are refused, since files are passed as trees and reports.
     value_bytes: Bytes = MIB;
+    /// Inputs, outputs and items of all steps of a run together, as JSON.
+    run_value_bytes: Bytes = 64 * MIB;
     /// Log of one attempt; what comes after is dropped and a line says so.
     log_bytes: Bytes = 64 * MIB;
     /// Length of a log line; the rest is cut and marked.

@@ -205,7 +205,7 @@ pub trait RunStore: Send + Sync {
     /// A run, whoever's: for the engine itself.
     async fn run_any_tenant(&self, run: RunId) -> Result<Option<RunRow>, StoreError>;
 
-    /// Runs of a tenant, newest first.
+    /// Runs of a tenant, newest first. A page may be shorter than `limit` where its rows are large.
     async fn runs(
         &self,
         tenant: &TenantName,

@@ -1,9 +1,7 @@
 //! What stands in the file against the size of what a step takes and gives: what is too large there fails in every run.
 
-use std::io;
-
 use serde::Serialize;
-use vocab::Value;
+use vocab::{Value, json_bytes};
 
 use super::Context;
 use super::steps::Part;
@@ -84,21 +82,6 @@ fn enclosed(parts: impl Iterator<Item = u64>) -> u64 {
 }
 
 fn json<T: Serialize + ?Sized>(value: &T) -> u64 {
-    let mut counter = Counter(0);
-    // Neither counting nor serializing a value of a file fails; nothing would be reported if it did.
-    serde_json::to_writer(&mut counter, value).map_or(0, |()| counter.0)
-}
-
-/// Counts bytes and keeps none.
-struct Counter(u64);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    // Every value of a file has a form in JSON; nothing would be reported if one had none.
+    json_bytes(value).unwrap_or(0)
 }

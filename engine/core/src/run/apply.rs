@@ -139,6 +139,7 @@ impl RunState {
             | Event::EffectStuck { .. }
             | Event::UndoRequested { .. } => self.apply_to_effect(seq, at, event)?,
         }
+        self.facts.value_bytes = self.facts.value_bytes.saturating_add(event.value_bytes());
         self.facts.seq = seq;
         self.facts.at = at;
         Ok(())

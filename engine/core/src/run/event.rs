@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use vocab::{
-    ActionRef, Compensation, Digest, Inputs, Outputs, RunId, RunStatus, StepPath, Timestamp, Value, WorkerId,
+    ActionRef, Compensation, Inputs, Outputs, RunId, RunStatus, StepPath, Timestamp, Value, WorkerId,
+    json_bytes,
 };
 
-use super::{EffectId, Failure, RunLimits, Wait};
+use super::{
+    CacheKey, CachedFrom, Decided, EffectId, Failure, Halt, NotReached, Release, RunCreated, SkipReason, Wait,
+};
 
 /// One entry of a run's history. Everything that a run is follows from its events, in order.
 ///
@@ -391,142 +394,18 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-/// The first event of a run: all that is known before anything happens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunCreated {
-    /// The run.
-    pub run: RunId,
-    /// Digest of its plan.
-    pub plan: Digest,
-    /// Its inputs, checked, defaults filled in.
-    pub inputs: Inputs,
-    /// What started it.
-    pub origin: Origin,
-    /// When its time runs out.
-    pub deadline: Option<Timestamp>,
-    /// The bounds it lives by.
-    pub limits: RunLimits,
-    /// The run that started it and holds what it makes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<Parent>,
-    /// What else belongs to the run from its first moment: whose it is, what it may do. The core keeps it unread.
-    #[serde(default)]
-    pub context: Json,
-}
-
-/// The step of another run that waits for this one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parent {
-    /// The run.
-    pub run: RunId,
-    /// The step instance.
-    pub path: StepPath,
-}
-
-/// What started a run: what expressions read as `run` and `trigger`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Origin {
-    /// `push` or `manual`.
-    pub kind: String,
-    /// The commit whose workflow runs, in full.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
-    /// The full name of the ref that was pushed: `refs/heads/main`.
-    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
-    pub git_ref: Option<String>,
-    /// Who pushed or started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<String>,
-}
-
-/// What a person decided about a run or a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decided {
-    /// Who.
-    pub by: String,
-    /// Why, in their words.
-    pub reason: String,
-}
-
-/// Why a step is skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// Its `if` was false.
-    Condition,
-    /// Everything it needs was skipped.
-    Needs,
-    /// It was paused, and a person left it out.
-    Decided,
-}
-
-/// Why a step is not reached.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotReached {
-    /// This step, which it needs, did not succeed.
-    Need(String),
-    /// It was halted before it started.
-    Halted(Halt),
-}
-
-/// What stops a step from outside itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Halt {
-    /// Somebody cancelled the run.
-    Cancelled,
-    /// The run's time ran out.
-    Deadline,
-    /// Another instance of the same step failed, and the step says `fail_fast`.
-    Sibling,
-}
-
-/// Where outputs come from when they were computed earlier.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CachedFrom {
-    /// The run that computed them.
-    pub run: RunId,
-    /// Its step instance.
-    pub path: StepPath,
-}
-
-/// What the cache was asked for. The action and its inputs, which belong to the key, stand in the plan and in
-/// `step_ready`: two runs are compared by these parts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CacheKey {
-    /// Digest over all parts.
-    pub digest: Digest,
-    /// What the step would read outside.
-    pub outside: Outside,
-}
-
-/// What a step reads that is neither its inputs nor its action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outside {
-    /// Nothing.
-    Nothing,
-    /// What has this fingerprint, as its action wrote it down; of a long one only the digest.
-    Of(String),
-    /// Nobody can tell what, for this reason.
-    Unknown(String),
-}
-
-/// Why effects are released.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Release {
-    /// The body succeeded.
-    Succeeded,
-    /// This pivot committed: from here on the run goes forward.
-    Pivot(String),
-    /// Their steps say `compensate: none`.
-    Kept,
-    /// The steps that failed say `on_failure: continue`.
-    Continued,
-    /// The run that started this one has ended well.
-    Parent,
-    /// They were made under `finally`, which owns no compensable effects.
-    Finally,
+impl Event {
+    /// Bytes of JSON that what a step takes or gives by this event adds to its run.
+    pub(crate) fn value_bytes(&self) -> u64 {
+        let bytes = match self {
+            Self::StepExpanded { each, .. } => json_bytes(each),
+            Self::StepReady { inputs, .. } => json_bytes(inputs),
+            Self::WaitEnded { outputs, .. }
+            | Self::AttemptSucceeded { outputs, .. }
+            | Self::StepBypassed { outputs, .. }
+            | Self::StepTakenOver { outputs, .. } => json_bytes(outputs),
+            _ => None,
+        };
+        bytes.unwrap_or(0)
+    }
 }

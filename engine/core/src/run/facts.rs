@@ -39,6 +39,8 @@ pub(crate) struct Facts {
     pub(crate) finished_at: Option<Timestamp>,
     /// The bounds in force, in the form that expressions take.
     pub(crate) limits: Limits,
+    /// Bytes of JSON that inputs, outputs and items of its steps have taken so far.
+    pub(crate) value_bytes: u64,
     /// Whether a person holds the run: nothing new starts.
     pub(crate) paused: bool,
     /// Instances that wait for something else than a worker.
@@ -329,6 +331,7 @@ impl Facts {
             created_at: None,
             finished_at: None,
             limits: RunLimits::default().in_full(),
+            value_bytes: 0,
             paused: false,
             waiting: BTreeSet::new(),
             held: false,

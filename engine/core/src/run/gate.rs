@@ -6,7 +6,7 @@ use serde::Serialize;
 use vocab::{ErrorClass, Inputs, StepStatus, Value};
 
 use super::facts::Slot;
-use super::limits::check_size;
+use super::limits::{Room, check_size};
 use super::scope::View;
 use super::state::RunState;
 use super::{Event, Failure, NotReached, SkipReason};
@@ -134,13 +134,24 @@ impl RunState {
         Ok(Event::StepReady { path: self.path(slot), inputs, timeout_millis })
     }
 
-    /// Fails when `value` is larger than what one step may take or give.
+    /// What a step may still take or give: the less the other steps of the run have left.
+    pub(crate) fn value_room(&self) -> Room {
+        let value_bytes = self.facts.limits.value_bytes;
+        let left = self.facts.limits.run_value_bytes.saturating_sub(self.facts.value_bytes);
+        if left < value_bytes {
+            Room { key: "run_value_bytes", bytes: left }
+        } else {
+            Room { key: "value_bytes", bytes: value_bytes }
+        }
+    }
+
+    /// Fails when `value` is larger than what a step may still take or give.
     pub(crate) fn check_size<T: Serialize>(
         &self,
         value: &T,
         what: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        check_size(value, ("value_bytes", self.facts.limits.value_bytes), what)
+        check_size(value, self.value_room(), what)
     }
 
     /// What the run gives, once its body succeeded.
@@ -153,7 +164,9 @@ impl RunState {
             })?;
             outputs.insert(name.clone(), value);
         }
-        self.check_size(&outputs, || "the outputs of the run".to_owned())?;
+        // They are of outputs that were counted before.
+        let room = Room { key: "value_bytes", bytes: self.facts.limits.value_bytes };
+        check_size(&outputs, room, || "the outputs of the run".to_owned())?;
         Ok(outputs)
     }
 

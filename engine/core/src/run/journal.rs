@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use vocab::StepPath;
 
-use super::limits::check_size;
+use super::limits::{Room, check_size};
 use super::report::LeaseLost;
 use super::state::RunState;
 use super::view::EffectView;
@@ -80,7 +80,7 @@ impl RunState {
         if self.halt_of(slot.step).is_some() {
             return Err(JournalRefusal::Halted(path.clone()));
         }
-        check_size(&intent, self.record_bytes(), || format!("the intent of effect `{effect}`"))
+        check_size(&intent, self.record_room(), || format!("the intent of effect `{effect}`"))
             .map_err(|failure| JournalRefusal::TooLarge(failure.message))?;
         let action = self.plan.step(slot.step).uses.clone();
         let attempt = instance.attempt;
@@ -96,7 +96,7 @@ impl RunState {
         handle: Json,
     ) -> Result<Event, JournalRefusal> {
         let effect = self.open_intent(path, token, name)?;
-        check_size(&handle, self.record_bytes(), || format!("the handle of effect `{effect}`"))
+        check_size(&handle, self.record_room(), || format!("the handle of effect `{effect}`"))
             .map_err(|failure| JournalRefusal::TooLarge(failure.message))?;
         Ok(Event::EffectMade { effect, handle, token: Some(token) })
     }
@@ -120,8 +120,8 @@ impl RunState {
     }
 
     /// The limit of what the journal takes: it is always a row's.
-    const fn record_bytes(&self) -> (&'static str, u64) {
-        ("event_bytes", self.facts.limits.event_bytes)
+    const fn record_room(&self) -> Room {
+        Room { key: "event_bytes", bytes: self.facts.limits.event_bytes }
     }
 
     fn open_intent(&self, path: &StepPath, token: u64, name: &str) -> Result<EffectId, JournalRefusal> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use vocab::{ErrorClass, Limits};
+use vocab::{ErrorClass, Limits, json_bytes};
 
 use super::Failure;
 
@@ -15,6 +15,9 @@ pub struct RunLimits {
     /// Inputs, outputs or items of one step, in bytes; larger ones fail their step.
     #[serde(default = "value_bytes_before")]
     pub value_bytes: u64,
+    /// Inputs, outputs and items of all steps together, in bytes.
+    #[serde(default = "unbounded")]
+    pub run_value_bytes: u64,
     /// Step instances of the run.
     pub run_steps: u64,
     /// Time of one attempt when the workflow names none, in milliseconds.
@@ -38,11 +41,17 @@ impl RunLimits {
         excess(value, self.event_bytes)
     }
 
+    /// What one step may take or give, whatever the others do.
+    pub(crate) const fn value(&self) -> Room {
+        Room { key: "value_bytes", bytes: self.value_bytes }
+    }
+
     /// All bounds, with defaults where decisions do not look: the form that expressions take.
     pub(crate) fn in_full(&self) -> Limits {
         Limits {
             event_bytes: self.event_bytes,
             value_bytes: self.value_bytes,
+            run_value_bytes: self.run_value_bytes,
             run_steps: self.run_steps,
             attempt_seconds: self.attempt_millis / 1000,
             lost_attempts: self.lost_attempts,
@@ -58,6 +67,7 @@ impl From<&Limits> for RunLimits {
         Self {
             event_bytes: limits.event_bytes,
             value_bytes: limits.value_bytes,
+            run_value_bytes: limits.run_value_bytes,
             run_steps: limits.run_steps,
             attempt_millis: limits.attempt_seconds.saturating_mul(1000),
             lost_attempts: limits.lost_attempts,
@@ -78,36 +88,37 @@ const fn value_bytes_before() -> u64 {
     64 * 1024
 }
 
-/// Fails when `value` takes more than the `limit` bytes of the limit called `key`.
+/// As that: the number of steps alone bounded them.
+const fn unbounded() -> u64 {
+    u64::MAX
+}
+
+/// How much a value may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// The limit that bounds it.
+    pub(crate) key: &'static str,
+    /// As JSON.
+    pub(crate) bytes: u64,
+}
+
+/// Fails when `value` takes more than there is room.
 pub(crate) fn check_size<T: Serialize + ?Sized>(
     value: &T,
-    (key, limit): (&str, u64),
+    room: Room,
     what: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
+    let Room { key, bytes: limit } = room;
     let Some(bytes) = excess(value, limit) else { return Ok(()) };
     let message = format!("{} take {bytes} bytes, more than {limit} (limit `{key}`)", what());
     let help = "pass large content as an artifact: a tree, a report or an image";
     Err(Failure::new(ErrorClass::Permanent, message).help(help))
 }
 
-/// The bytes that `value` takes, when those are more than `limit`.
+/// The bytes that `value` takes, when those are more than `limit`. What cannot be written does not fit either.
 fn excess<T: Serialize + ?Sized>(value: &T, limit: u64) -> Option<u64> {
-    let mut size = Counter(0);
-    // Counting does not fail, and what cannot be serialized does not fit either.
-    let serializes = serde_json::to_writer(&mut size, value).is_ok();
-    (!serializes || size.0 > limit).then_some(size.0)
-}
-
-/// Counts bytes and keeps none.
-struct Counter(u64);
-
-impl std::io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+    match json_bytes(value) {
+        Some(bytes) => (bytes > limit).then_some(bytes),
+        None => Some(u64::MAX),
     }
 }

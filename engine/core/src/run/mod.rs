@@ -4,8 +4,10 @@ mod after;
 mod apply;
 mod apply_effect;
 mod apply_step;
+mod cached;
 mod command;
 mod compensate;
+mod created;
 mod decide;
 mod effect_id;
 mod event;
@@ -17,6 +19,7 @@ mod limits;
 mod person;
 mod promise;
 mod ready;
+mod reason;
 mod recover;
 mod report;
 mod scope;
@@ -28,19 +31,19 @@ mod wait;
 mod wire;
 
 pub use apply::IllegalTransition;
+pub use cached::{CacheKey, CachedFrom, Outside};
 pub use command::Command;
+pub use created::{Origin, Parent, RunCreated};
 pub use decide::Decision;
 pub use effect_id::EffectId;
-pub use event::{
-    CacheKey, CachedFrom, Decided, Event, Halt, NotReached, Origin, Outside, Parent, Release, RunCreated,
-    SkipReason,
-};
+pub use event::Event;
 pub use failure::Failure;
 pub use journal::{Begin, JournalRefusal};
 pub use limits::RunLimits;
 pub use person::DecisionRefused;
 pub use promise::Promise;
 pub use ready::ReadyStep;
+pub use reason::{Decided, Halt, NotReached, Release, SkipReason};
 pub use report::{LeaseLost, Report, RunningAttempt};
 pub use state::RunState;
 pub use take_over::{Again, TakeOverRefused};

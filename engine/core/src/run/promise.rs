@@ -8,11 +8,11 @@ use vocab::{ErrorClass, Outputs, Type};
 
 use super::Failure;
 use super::facts::Slot;
-use super::limits::check_size;
+use super::limits::{Room, check_size};
 use super::state::RunState;
 use crate::plan::{Plan, PlanPort};
 
-/// What a step's action promised when the run was planned, within the bounds that the run was created with.
+/// What a step's action promised when the run was planned, within the bounds that the run was created with and has left.
 #[derive(Debug, Clone)]
 pub struct Promise {
     plan: Arc<Plan>,
@@ -20,7 +20,7 @@ pub struct Promise {
     step: u32,
     /// Whether they stand for what all instances of an expanded step give: lists.
     whole: bool,
-    value_bytes: u64,
+    room: Room,
 }
 
 impl Promise {
@@ -29,7 +29,7 @@ impl Promise {
     pub fn check(&self, outputs: &Outputs) -> Result<(), Failure> {
         let problems = self.problems(outputs);
         if problems.is_empty() {
-            return check_size(outputs, ("value_bytes", self.value_bytes), || "the outputs".to_owned());
+            return check_size(outputs, self.room, || "the outputs".to_owned());
         }
         let uses = &self.plan.step(self.step).uses;
         let message = format!("the outputs are not what {uses} promises: {}", problems.join("; "));
@@ -80,7 +80,7 @@ impl RunState {
             step: slot.step,
             // What is supplied for a step before it expands.
             whole: slot.instance.is_none() && self.plan.step(slot.step).expands(),
-            value_bytes: self.facts.limits.value_bytes,
+            room: self.value_room(),
         }
     }
 }

@@ -6,9 +6,11 @@
 use std::collections::BTreeSet;
 
 use lang::nearest;
+use serde::Serialize;
 use vocab::{RunId, RunStatus, StepPath, StepStatus, WaitKind};
 
 use super::facts::{InstanceFacts, Slot};
+use super::limits::check_size;
 use super::state::RunState;
 use super::{CachedFrom, EffectPhase, Event, RunLimits, RunPhase};
 
@@ -157,7 +159,7 @@ impl Taking<'_> {
         let each: Vec<_> = instances.iter().map(|instance| instance.value.clone()).collect();
         let slots = (0..).zip(instances).map(|(number, _)| Slot { step, instance: Some(number) });
         let standing: Vec<_> = slots.filter(|slot| self.stands(*slot)).collect();
-        if standing.is_empty() || self.limits.excess(&each).is_some() {
+        if standing.is_empty() || !self.fits(&each) {
             return false;
         }
         events.push(Event::StepExpanded { path: self.old.path(whole), each });
@@ -178,7 +180,12 @@ impl Taking<'_> {
         well && !(asks && instance.end == Some(StepStatus::Succeeded) && !bypassed)
             && self.asked != Some(slot)
             && !self.gone.contains(&self.old.path(slot))
-            && self.limits.excess(&instance.outputs).is_none()
+            && self.fits(&instance.outputs)
+    }
+
+    /// Whether the new run would take it from a step of its own.
+    fn fits<T: Serialize + ?Sized>(&self, value: &T) -> bool {
+        check_size(value, self.limits.value(), String::new).is_ok()
     }
 
     fn take(&self, slot: Slot, events: &mut Vec<Event>) -> bool {

@@ -156,6 +156,26 @@ fn outputs_that_break_a_promise_or_do_not_fit_fail_the_attempt() {
 }
 
 #[test]
+fn what_all_steps_take_and_give_is_bounded_together() {
+    let limits = RunLimits { value_bytes: 1_000, run_value_bytes: 1_500, ..RunLimits::default() };
+    let mut hand = Hand::with(plan(vec![step("a", &[]), step("b", &["a"])], vec![]), limits);
+    let items = |count| {
+        Outputs::from([
+            ("items".into(), Value::List(vec![Value::Integer(1_000_000); count])),
+            ("number".into(), 1.into()),
+        ])
+    };
+    hand.start("a");
+    hand.report("a", Report::Succeeded { outputs: items(100), cached: None, key: None });
+    assert_eq!(hand.status("a"), StepStatus::Succeeded);
+    hand.start("b");
+    hand.report("b", Report::Succeeded { outputs: items(100), cached: None, key: None });
+    let view = hand.state.step(&path("b")).unwrap();
+    assert_eq!(view.status, StepStatus::Failed);
+    assert!(view.error.unwrap().message.contains("limit `run_value_bytes`"), "{:?}", view.error);
+}
+
+#[test]
 fn inputs_that_are_too_large_fail_the_step() {
     let mut large = step("a", &[]);
     large.inputs.insert("after".into(), Template::Literal("x".repeat(1_100_000).into()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine_core::plan::{Plan, PlanStep};
 use engine_core::run::{Again, CachedFrom, Event, Failure, Report, RunLimits, RunState, TakeOverRefused};
 use lang::{OnFailure, Template};
-use vocab::{EffectState, ErrorClass, RunStatus, StepPath, StepStatus, Value};
+use vocab::{EffectState, ErrorClass, Outputs, RunStatus, StepPath, StepStatus, Value};
 
 use crate::common::draw::Draw;
 use crate::common::driver::Driver;
@@ -205,9 +205,9 @@ fn a_step_whose_artifact_is_gone_runs_again_and_so_does_what_depends_on_it() {
 }
 
 #[test]
-fn outputs_that_do_not_fit_into_an_event_any_more_are_computed_again() {
+fn outputs_that_are_too_large_by_now_are_computed_again() {
     let hand = ran(&["d"]);
-    let limits = RunLimits { event_bytes: 3, ..RunLimits::default() };
+    let limits = RunLimits { value_bytes: 3, ..RunLimits::default() };
     let events = hand.state.take_over(&Again::Failed, &BTreeSet::new(), &limits).unwrap();
     assert!(events.is_empty(), "{events:?}");
 }
@@ -362,4 +362,15 @@ fn a_run_that_goes_on_from_another_one_comes_to_what_a_whole_one_comes_to() {
     }
     println!("{followed} runs took over {steps} steps");
     assert!(followed > 800 && steps > 800, "{followed} runs, {steps} steps");
+}
+
+#[test]
+fn outputs_that_are_large_for_a_row_are_taken_over_like_others() {
+    let mut hand = Hand::new(plan(vec![step("a", &[]), step("b", &["a"])], vec![]));
+    let items = Value::List(vec![Value::Integer(i64::MAX); 5_000]);
+    hand.start("a");
+    let outputs = Outputs::from([("items".into(), items), ("number".into(), 1.into())]);
+    hand.report("a", Report::Succeeded { outputs, cached: None, key: None });
+    hand.fail("b", ErrorClass::Permanent);
+    assert_eq!(taken(&take(&hand.state, &Again::Failed).unwrap()), ["a"]);
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use tokio::io::AsyncReadExt as _;
-use vocab::{ArtifactKind, ArtifactRef, Digest, Outputs, Value};
+use vocab::{ArtifactKind, ArtifactRef, Digest, Outputs, Value, json_bytes};
 
 /// The one key of what stands for a value that lies elsewhere.
 const KEY: &str = "$content";
@@ -48,11 +48,11 @@ impl Content {
         Ok(())
     }
 
-    /// Brings outputs back.
-    pub(super) async fn outputs_back(&self, row: &str, outputs: &mut Outputs) -> Result<(), StoreError> {
-        let Some(artifact) = outputs.get(KEY).and_then(Value::as_artifact) else { return Ok(()) };
-        *outputs = self.back(row, artifact).await?;
-        Ok(())
+    /// Brings outputs back. How many bytes that took; none when they were in their row.
+    pub(super) async fn outputs_back(&self, row: &str, outputs: &mut Outputs) -> Result<u64, StoreError> {
+        let Some(artifact) = outputs.get(KEY).and_then(Value::as_artifact).cloned() else { return Ok(0) };
+        *outputs = self.back(row, &artifact).await?;
+        Ok(artifact.size)
     }
 
     async fn out<T: Serialize + Sync>(
@@ -60,16 +60,13 @@ impl Content {
         owner: &HoldOwner,
         value: &T,
     ) -> Result<Option<ArtifactRef>, StoreError> {
-        let malformed = |error: serde_json::Error| StoreError::Malformed {
-            what: "large value".to_owned(),
-            reason: error.to_string(),
-        };
-        let mut size = Count(0);
-        serde_json::to_writer(&mut size, value).map_err(malformed)?;
-        if size.0 <= self.most {
+        if json_bytes(value).is_some_and(|bytes| bytes <= self.most) {
             return Ok(None);
         }
-        let text = serde_json::to_vec(value).map_err(malformed)?;
+        let text = serde_json::to_vec(value).map_err(|error| StoreError::Malformed {
+            what: "large value".to_owned(),
+            reason: error.to_string(),
+        })?;
         let stream = Box::pin(Cursor::new(text));
         self.artifacts.put_stream(owner, ArtifactKind::Report, stream).await.map(Some).map_err(not_kept)
     }
@@ -100,19 +97,5 @@ fn not_kept(error: ArtifactError) -> StoreError {
     match error {
         ArtifactError::Full(reason) => StoreError::Full(reason),
         other => StoreError::Database(format!("a large value: {other}")),
-    }
-}
-
-/// Counts bytes and keeps none.
-struct Count(u64);
-
-impl std::io::Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

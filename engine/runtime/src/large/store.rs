@@ -12,7 +12,7 @@ use vocab::{Digest, Limits, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::content::Content;
 
-/// Bytes of large payloads that one page of events may bring back.
+/// Bytes of large values that one page may bring back.
 const PAGE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Keeps payloads and outputs above the limit `event_bytes` in the content store, and everything else where `rows`
@@ -46,10 +46,11 @@ impl LargeValues {
         self.content.outputs_out(&run, &mut commit.run.outputs).await
     }
 
-    async fn run_back(&self, row: &mut RunRow) -> Result<(), StoreError> {
+    /// Brings back what is large in a run's row; how many bytes that were.
+    async fn run_back(&self, row: &mut RunRow) -> Result<u64, StoreError> {
         let place = format!("runs {}", row.id);
-        self.content.outputs_back(&place, &mut row.inputs).await?;
-        self.content.outputs_back(&place, &mut row.outputs).await
+        let inputs = self.content.outputs_back(&place, &mut row.inputs).await?;
+        Ok(inputs + self.content.outputs_back(&place, &mut row.outputs).await?)
     }
 }
 
@@ -103,8 +104,14 @@ impl RunStore for LargeValues {
         limit: u32,
     ) -> Result<Page<RunRow>, StoreError> {
         let mut page = self.rows.runs(tenant, filter, limit).await?;
-        for row in &mut page.items {
-            self.run_back(row).await?;
+        let mut taken = 0;
+        for number in 0..page.items.len() {
+            taken += self.run_back(&mut page.items[number]).await?;
+            if taken > PAGE_BYTES && number + 1 < page.items.len() {
+                page.items.truncate(number + 1);
+                page.more = true;
+                break;
+            }
         }
         Ok(page)
     }
