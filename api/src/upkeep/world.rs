@@ -102,6 +102,8 @@ impl World {
             effects: (1..).zip(effects).map(effect).collect(),
             leases: Vec::new(),
             memos: memo.map(entry).into_iter().collect(),
+            claim: None,
+            answers: Vec::new(),
         };
         self.upkeep.runs.create(NewRun { commit, plan: json!({}), origin: None }).await.unwrap()
     }

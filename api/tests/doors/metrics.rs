@@ -58,6 +58,8 @@ async fn leave_stuck(server: &Server, effects: u64) {
         effects: (1..=effects).map(stuck).collect(),
         leases: Vec::new(),
         memos: Vec::new(),
+        claim: None,
+        answers: Vec::new(),
     };
     let new = NewRun { commit, plan: json!({}), origin: None };
     SqliteRunStore::new(database.clone()).create(new).await.unwrap();

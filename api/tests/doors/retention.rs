@@ -37,6 +37,8 @@ fn ended(at: Timestamp) -> NewRun {
         effects: Vec::new(),
         leases: Vec::new(),
         memos: Vec::new(),
+        claim: None,
+        answers: Vec::new(),
     };
     NewRun { commit, plan: json!({}), origin: None }
 }

@@ -87,6 +87,10 @@ id!(
     /// A process that executes attempts; a new one at each start.
     WorkerId
 );
+id!(
+    /// Something that one process asks of a run which another one drives.
+    RequestId
+);
 impl RunId {
     /// The id of a run that follows from another one: the same whoever computes it. `at` is the moment of its birth,
     /// `digest` that of whatever tells it from others.

@@ -25,7 +25,7 @@ pub use artifact::{ArtifactKind, ArtifactRef};
 pub use clock::{Clock, ManualClock, Timestamp, TimestampError};
 pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use error_class::ErrorClass;
-pub use id::{IdSource, ProjectId, RunId, SeededIds, WorkerId};
+pub use id::{IdSource, ProjectId, RequestId, RunId, SeededIds, WorkerId};
 pub use limits::{Limit, Limits, Unit};
 pub use name::{Name, NameError, TenantName};
 pub use size::json_bytes;

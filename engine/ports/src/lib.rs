@@ -21,7 +21,7 @@ mod tool;
 
 pub use action::{Action, ActionError, Fingerprint, RunSource, Services, StepContext, UndoContext};
 pub use artifact_store::{ArtifactError, ArtifactStore, ByteStream, HoldOwner, HoldOwnerError};
-pub use claim::Term;
+pub use claim::{Answer, Claim, Request, Term};
 pub use effect::{
     Begun, EffectGuard, EffectJournal, EffectKey, EffectRecord, JournalError, Presence, UndoOutcome,
 };

@@ -4,11 +4,14 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use vocab::{
-    Compensation, Digest, Inputs, Outputs, ProjectId, RunId, RunStatus, StepPath, StepStatus, TenantName,
-    Timestamp, WorkerId,
+    Compensation, Digest, Inputs, Outputs, ProjectId, RequestId, RunId, RunStatus, StepPath, StepStatus,
+    TenantName, Timestamp, WorkerId,
 };
 
-use crate::{EffectRecord, FinishedFilter, FinishedRun, LogRecord, MemoEntry, MemoKey, StoreError, Term};
+use crate::{
+    Answer, Claim, EffectRecord, FinishedFilter, FinishedRun, LogRecord, MemoEntry, MemoKey, Request,
+    StoreError, Term,
+};
 
 /// An event as it is stored. What it means is the engine core's business.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,6 +148,11 @@ pub struct Commit {
     pub leases: Vec<LeaseChange>,
     /// Outputs for the cache. An entry that is there already stays.
     pub memos: Vec<MemoEntry>,
+    /// Who writes, where several processes share the rows: a new run is claimed for it, and any other commit is
+    /// `Fenced` once somebody else has claimed the run.
+    pub claim: Option<Claim>,
+    /// What became of requests that these events carry out.
+    pub answers: Vec<Answer>,
 }
 
 /// A run to be created.
@@ -185,7 +193,7 @@ pub trait RunStore: Send + Sync {
     async fn create(&self, run: NewRun) -> Result<RunId, StoreError>;
 
     /// Appends events and writes rows in one transaction. `Conflict` when `expected_seq` is not the row's, `Fenced`
-    /// when a lease that is renewed or given up has another owner, `Malformed` when the commit contradicts itself,
+    /// when a lease that is renewed or given up has another owner, or the run's claim another worker, `Malformed` when the commit contradicts itself,
     /// `Missing` when there is no such run of this tenant; then nothing is written.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
@@ -233,9 +241,13 @@ pub trait RunStore: Send + Sync {
     ) -> Result<Vec<(RunId, StepPath, u64)>, StoreError>;
 
     /// Claims runs that nobody drives, for an engine that several processes make up: unfinished ones without a claim,
-    /// or whose claim is over, the oldest first. No two claimants get the same run. A claim keeps nobody from writing:
-    /// who lost a run finds that out by the `Conflict` of its next commit.
+    /// or whose claim is over, the oldest first. No two claimants get the same run. Who lost a run to somebody else
+    /// writes nothing to it any more: its commits are `Fenced`.
     async fn claim(&self, worker: WorkerId, term: Term, limit: u32) -> Result<Vec<RunId>, StoreError>;
+
+    /// Claims one run, whether or not anything is left to do in it. `false`, and nothing happens, when another worker
+    /// holds it or there is no such run; `true` when it is this worker's now, or was.
+    async fn claim_run(&self, worker: WorkerId, term: Term, run: RunId) -> Result<bool, StoreError>;
 
     /// Extends the claims of a worker and gives the runs that it still holds, the oldest first. What somebody else took
     /// over meanwhile is left out; a claim that was over but not taken over goes on.
@@ -243,6 +255,19 @@ pub trait RunStore: Send + Sync {
 
     /// Gives a claim up, as when its run is over. `false`, and nothing happens, when it is not this worker's.
     async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError>;
+
+    /// Leaves a request for whoever drives the run. One with the same id is there already: nothing happens. `Missing`
+    /// when there is no such run of this tenant.
+    async fn post(&self, request: Request) -> Result<(), StoreError>;
+
+    /// Requests without an answer for the runs that a worker has claimed, the oldest first.
+    async fn requests(&self, worker: WorkerId, limit: u32) -> Result<Vec<Request>, StoreError>;
+
+    /// Takes the answer to a request, with the request, once there is one.
+    async fn take_answer(&self, request: RequestId) -> Result<Option<Json>, StoreError>;
+
+    /// Forgets answers to requests asked before that time, which nobody came for; how many.
+    async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// Writes down where the log of an attempt lies; a record that is there already stays. `Missing` when there is no
     /// such run of this tenant.

@@ -83,6 +83,8 @@ fn next(row: &RunRow, worker: WorkerId) -> Commit {
         effects: Vec::new(),
         leases: vec![LeaseChange::Drop { path, token: row.seq }, LeaseChange::Grant(lease)],
         memos: Vec::new(),
+        claim: None,
+        answers: Vec::new(),
     }
 }
 

@@ -121,6 +121,11 @@ pub(crate) fn fenced(run: RunId, path: &dyn fmt::Display) -> StoreError {
     StoreError::Fenced(format!("step `{path}` of run {run}"))
 }
 
+/// The answer to a process that does not hold the claim of the run.
+pub(crate) fn not_held(run: RunId) -> StoreError {
+    StoreError::Fenced(format!("run {run}, which another process may drive by now"))
+}
+
 /// The answer when a run is not there.
 pub(crate) fn no_run(run: RunId) -> StoreError {
     StoreError::Missing(format!("run {run}"))

@@ -90,6 +90,8 @@ fn next(row: &RunRow) -> Commit {
         }],
         leases: Vec::new(),
         memos: Vec::new(),
+        claim: None,
+        answers: Vec::new(),
     }
 }
 

@@ -43,6 +43,8 @@ fn new_run(payload: serde_json::Value) -> NewRun {
         effects: Vec::new(),
         leases: Vec::new(),
         memos: Vec::new(),
+        claim: None,
+        answers: Vec::new(),
     };
     NewRun { commit, plan: json!([]), origin: None }
 }

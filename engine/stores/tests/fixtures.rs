@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 
 use engine_ports::{
     Commit, Delivery, DeliveryOutcome, EffectKey, EffectRecord, EventRecord, Lease, LeaseChange, LogRecord,
-    MemoEntry, MemoKey, NewDelivery, NewRun, Project, ProjectStore as _, RunFilter, RunRow, RunStore as _,
-    StepRow, Token, TokenStore as _,
+    MemoEntry, MemoKey, NewDelivery, NewRun, Project, ProjectStore as _, Request, RunFilter, RunRow,
+    RunStore as _, StepRow, Token, TokenStore as _,
 };
 use engine_stores::{SqlDatabase, SqlProjectStore, SqlRunStore, SqlTokenStore};
 use migrations::{Database, Options, PgDatabase, PgOptions, Schema};
 use serde_json::{Value as Json, json};
 use sqlx::Connection as _;
 use vocab::{
-    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, ProjectId, RunId, RunStatus, SecretRef,
-    SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
+    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, ProjectId, RequestId, RunId, RunStatus,
+    SecretRef, SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
 };
 
 fn folder() -> PathBuf {
@@ -91,6 +91,10 @@ async fn record(database: &SqlDatabase) {
         bytes: 400,
     };
     runs.keep_log(log).await.unwrap();
+    let tenant = TenantName::default_tenant();
+    let id = RequestId::generate(&ids);
+    let request = Request { id, run, tenant, asked_at: at(7), ask: json!({ "cancel": { "by": "ada" } }) };
+    runs.post(request).await.unwrap();
 }
 
 fn half_done(ids: &SeededIds, tenant: &TenantName, project: &Project) -> NewRun {
@@ -156,6 +160,8 @@ fn half_done(ids: &SeededIds, tenant: &TenantName, project: &Project) -> NewRun 
             expires_at: at(60_000),
         })],
         memos: vec![MemoEntry { key: memo_key(tenant), outputs, run, path, at: at(5), used: at(5) }],
+        claim: None,
+        answers: Vec::new(),
     };
     let origin = Some(("push-1".to_owned(), ".image-factory/golden.yaml".to_owned()));
     NewRun { commit, plan: json!({ "steps": ["build"] }), origin }

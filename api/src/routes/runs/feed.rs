@@ -167,6 +167,8 @@ mod tests {
             effects: Vec::new(),
             leases: Vec::new(),
             memos: Vec::new(),
+            claim: None,
+            answers: Vec::new(),
         };
         store.create(NewRun { commit, plan: json!({}), origin: None }).await.unwrap();
         (store, run)

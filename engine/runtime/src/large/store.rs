@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use engine_ports::{
     ArtifactStore, Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, HoldOwner, Lease,
-    LogRecord, MemoEntry, MemoKey, NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    LogRecord, MemoEntry, MemoKey, NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError,
+    Term,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, Limits, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, Limits, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::content::Content;
 
@@ -163,6 +164,26 @@ impl RunStore for LargeValues {
 
     async fn claim(&self, worker: WorkerId, term: Term, limit: u32) -> Result<Vec<RunId>, StoreError> {
         self.rows.claim(worker, term, limit).await
+    }
+
+    async fn claim_run(&self, worker: WorkerId, term: Term, run: RunId) -> Result<bool, StoreError> {
+        self.rows.claim_run(worker, term, run).await
+    }
+
+    async fn post(&self, request: Request) -> Result<(), StoreError> {
+        self.rows.post(request).await
+    }
+
+    async fn requests(&self, worker: WorkerId, limit: u32) -> Result<Vec<Request>, StoreError> {
+        self.rows.requests(worker, limit).await
+    }
+
+    async fn take_answer(&self, request: RequestId) -> Result<Option<Json>, StoreError> {
+        self.rows.take_answer(request).await
+    }
+
+    async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.rows.forget_answers(before).await
     }
 
     async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
 };
 use serde_json::Value as Json;
 use tokio::sync::watch;
-use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 /// What happens at a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,6 +217,27 @@ impl RunStore for Faulty {
 
     async fn claim(&self, worker: WorkerId, term: Term, limit: u32) -> Result<Vec<RunId>, StoreError> {
         self.write(self.inner.claim(worker, term, limit)).await
+    }
+
+    async fn claim_run(&self, worker: WorkerId, term: Term, run: RunId) -> Result<bool, StoreError> {
+        self.write(self.inner.claim_run(worker, term, run)).await
+    }
+
+    async fn post(&self, request: Request) -> Result<(), StoreError> {
+        self.write(self.inner.post(request)).await
+    }
+
+    async fn requests(&self, worker: WorkerId, limit: u32) -> Result<Vec<Request>, StoreError> {
+        self.alive()?;
+        self.inner.requests(worker, limit).await
+    }
+
+    async fn take_answer(&self, request: RequestId) -> Result<Option<Json>, StoreError> {
+        self.write(self.inner.take_answer(request)).await
+    }
+
+    async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(self.inner.forget_answers(before)).await
     }
 
     async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {

@@ -92,6 +92,8 @@ async fn a_history_that_is_not_understood_refuses_the_start_before_anything_goes
         effects: Vec::new(),
         leases: Vec::new(),
         memos: Vec::new(),
+        claim: None,
+        answers: Vec::new(),
     };
     world.store.commit(commit).await.unwrap();
     let refused = world.try_start().await.err().unwrap();

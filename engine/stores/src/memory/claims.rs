@@ -15,6 +15,19 @@ impl Rows {
         taken
     }
 
+    /// Takes one run, unless it is somebody else's. Whether it is the worker's now.
+    pub(super) fn claim_run(&mut self, worker: WorkerId, term: Term, run: RunId) -> bool {
+        let mut until = term.ends(term.now);
+        match self.claims.get(&run) {
+            _ if !self.runs.contains_key(&run) => return false,
+            Some((holder, held)) if *holder == worker => until = until.max(*held),
+            Some((_, held)) if *held > term.now => return false,
+            _ => {}
+        }
+        self.claims.insert(run, (worker, until));
+        true
+    }
+
     /// Extends what a worker holds and says what that is.
     pub(super) fn renew_claims(&mut self, worker: WorkerId, term: Term) -> Vec<RunId> {
         let own = self.claims.iter_mut().filter(|(_, (owner, _))| *owner == worker);

@@ -3,6 +3,7 @@
 mod claims;
 mod memo_use;
 mod projects;
+mod requests;
 mod retention;
 mod rows;
 mod runs;

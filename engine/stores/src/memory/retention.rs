@@ -56,6 +56,7 @@ impl Rows {
         }
         let Some(history) = self.runs.remove(&run) else { return false };
         self.claims.remove(&run);
+        self.requests.retain(|_, (request, _)| request.run != run);
         self.leases.retain(|(owner, _), _| *owner != run);
         self.origins.retain(|_, started| *started != run);
         let plan = history.row.plan;

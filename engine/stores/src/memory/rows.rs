@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, RunRow, StepRow,
-    StoreError,
+    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, Request, RunRow,
+    StepRow, StoreError,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, ProjectId, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, ProjectId, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use crate::commit::{LeaseMove, check, check_new, conflict, fenced, lease_moves, no_run};
+use crate::commit::{LeaseMove, check, check_new, conflict, fenced, lease_moves, no_run, not_held};
 
 /// Tenant, project, delivery and file: what asked for a run.
 type Origin = (TenantName, Option<ProjectId>, String, String);
@@ -22,6 +22,8 @@ pub(super) struct Rows {
     pub(super) leases: BTreeMap<(RunId, StepPath), Lease>,
     /// Who drives a run, and until when nobody else may.
     pub(super) claims: BTreeMap<RunId, (WorkerId, Timestamp)>,
+    /// What is asked of runs, and the answers.
+    pub(super) requests: BTreeMap<RequestId, (Request, Option<Json>)>,
     pub(super) memos: BTreeMap<MemoKey, MemoEntry>,
     pub(super) origins: BTreeMap<Origin, RunId>,
 }
@@ -50,6 +52,9 @@ impl Rows {
             return Err(conflict(id, 0, taken.row.seq));
         }
         let leases = self.moved_leases(&new.commit)?;
+        if let Some(claim) = new.commit.claim {
+            self.claims.insert(id, (claim.worker, claim.term.ends(claim.term.now)));
+        }
         self.plans.entry(row.plan.clone()).or_insert(new.plan);
         self.origins.extend(origin.map(|origin| (origin, id)));
         let history = History {
@@ -74,6 +79,11 @@ impl Rows {
         }
         if found.row.tenant != commit.run.tenant {
             return Err(no_run(id));
+        }
+        if let Some(claim) = commit.claim
+            && self.claims.get(&id).is_none_or(|(holder, _)| *holder != claim.worker)
+        {
+            return Err(not_held(id));
         }
         let leases = self.moved_leases(&commit)?;
         self.put(commit, leases);
@@ -130,6 +140,7 @@ impl Rows {
                 None => self.leases.remove(&(id, path)),
             };
         }
+        self.answer(commit.answers);
         for memo in commit.memos {
             self.memos.entry(memo.key.clone()).or_insert(memo);
         }

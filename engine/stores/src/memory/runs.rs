@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, EffectState, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, EffectState, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::rows::Rows;
 
@@ -126,12 +126,32 @@ impl RunStore for MemoryRunStore {
         Ok(self.rows().claim(worker, term, limit as usize))
     }
 
+    async fn claim_run(&self, worker: WorkerId, term: Term, run: RunId) -> Result<bool, StoreError> {
+        Ok(self.rows().claim_run(worker, term, run))
+    }
+
     async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {
         Ok(self.rows().renew_claims(worker, term))
     }
 
     async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError> {
         Ok(self.rows().release_claim(worker, run))
+    }
+
+    async fn post(&self, request: Request) -> Result<(), StoreError> {
+        self.rows().post(request)
+    }
+
+    async fn requests(&self, worker: WorkerId, limit: u32) -> Result<Vec<Request>, StoreError> {
+        Ok(self.rows().requests(worker, limit as usize))
+    }
+
+    async fn take_answer(&self, request: RequestId) -> Result<Option<Json>, StoreError> {
+        Ok(self.rows().take_answer(request))
+    }
+
+    async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.rows().forget_answers(before))
     }
 
     async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {

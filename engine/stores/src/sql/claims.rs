@@ -1,10 +1,11 @@
 //! Claims: which process drives a run. A row stays when its term is over, until somebody takes it over.
 
-use engine_ports::{StoreError, Term};
+use engine_ports::{Claim, StoreError, Term};
 use vocab::{RunId, WorkerId};
 
 use super::cells::Table;
 use super::insert::{Insert, ROWS};
+use crate::commit::not_held;
 use crate::dialect::{Connection, Failure, Lock, Row, query};
 
 const TABLE: Table = Table { name: "claims", key: &["run"] };
@@ -19,6 +20,14 @@ const TAKE: Insert = Insert {
     tail: "ON CONFLICT (run) DO UPDATE SET worker = excluded.worker, claimed_ms = excluded.claimed_ms, \
         until_ms = excluded.until_ms WHERE claims.until_ms <= excluded.claimed_ms RETURNING run",
 };
+// Whoever holds it already, and everybody once it is over.
+const TAKE_ONE: &str = "INSERT INTO claims (run, tenant, worker, claimed_ms, until_ms) \
+     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (run) DO UPDATE SET worker = excluded.worker, claimed_ms = excluded.claimed_ms, \
+     until_ms = CASE WHEN claims.worker = excluded.worker AND claims.until_ms > excluded.until_ms \
+     THEN claims.until_ms ELSE excluded.until_ms END \
+     WHERE claims.worker = excluded.worker OR claims.until_ms <= excluded.claimed_ms";
+const THIS: &str = "SELECT run, tenant FROM runs WHERE run = $1";
+pub(super) const HOLDER: &str = "SELECT run, worker FROM claims WHERE run = $1";
 pub(super) const OWN: &str = "SELECT run FROM claims WHERE worker = $1 ORDER BY run";
 // A renewal that comes late never shortens one that came before it.
 pub(super) const RENEW: &str = "UPDATE claims \
@@ -50,6 +59,41 @@ pub(super) async fn take(
         taken.extend(query.fetch_all(&mut *connection).await?);
     }
     Ok(runs(&taken)?)
+}
+
+/// Takes one run, unless it is somebody else's. Whether it is the worker's now.
+pub(super) async fn take_one(
+    connection: &mut Connection<'_>,
+    claim: Claim,
+    run: RunId,
+) -> Result<bool, Failure> {
+    // Behind the commit that is being made, should there be one.
+    let this =
+        query(THIS).bind(run.to_string()).locking(Lock::Update).fetch_optional(&mut *connection).await?;
+    let Some(this) = this else { return Ok(false) };
+    let now = connection.now(claim.term.now).await?;
+    let done = query(TAKE_ONE)
+        .bind(run.to_string())
+        .bind(TABLE.cells(&this).get::<String>("tenant")?)
+        .bind(claim.worker.to_string())
+        .bind(now.as_millis())
+        .bind(claim.term.ends(now).as_millis())
+        .execute(connection)
+        .await?;
+    Ok(done == 1)
+}
+
+/// Refuses who writes to a run that somebody else has claimed. The run's row is locked by now: who claims it comes
+/// before this look, or after this commit.
+pub(super) async fn check(
+    connection: &mut Connection<'_>,
+    claim: Option<Claim>,
+    run: RunId,
+) -> Result<(), Failure> {
+    let Some(claim) = claim else { return Ok(()) };
+    let holder = query(HOLDER).bind(run.to_string()).fetch_optional(connection).await?;
+    let holder: Option<WorkerId> = holder.map(|row| TABLE.cells(&row).parse("worker")).transpose()?;
+    if holder == Some(claim.worker) { Ok(()) } else { Err(not_held(run).into()) }
 }
 
 /// Extends what a worker holds and says what that is.

@@ -16,6 +16,7 @@ mod project_store;
 mod projects;
 #[cfg(test)]
 mod query_plans;
+mod requests;
 mod retention;
 mod run_store;
 mod runs;

@@ -4,8 +4,8 @@ use migrations::{Database, Options, Schema};
 use sqlx::Row as _;
 
 use super::{
-    claims, deliveries, effects, events, leases, logs, memo_use, memos, origins, plans, projects, retention,
-    runs, steps, token_store,
+    claims, deliveries, effects, events, leases, logs, memo_use, memos, origins, plans, projects, requests,
+    retention, runs, steps, token_store,
 };
 
 const HOT: &[&str] = &[
@@ -28,9 +28,14 @@ const HOT: &[&str] = &[
     leases::DROP,
     leases::RENEW_ALL,
     claims::FREE,
+    claims::HOLDER,
     claims::OWN,
     claims::RENEW,
     claims::RELEASE,
+    requests::OPEN,
+    requests::ANSWER,
+    requests::TAKE,
+    requests::FORGET,
     logs::KEEP,
     logs::FIND,
     logs::OF_STEP,
@@ -56,7 +61,8 @@ const HOT: &[&str] = &[
 ];
 
 /// Indexes over few rows.
-const PARTIAL: &[&str] = &["runs_unfinished", "deliveries_pending", "effects_stuck"];
+const PARTIAL: &[&str] =
+    &["requests_answered", "requests_open", "runs_unfinished", "deliveries_pending", "effects_stuck"];
 
 /// Lists that must come out of the index in order, so that a page costs a page.
 const ORDERED: &[&str] = &[

@@ -35,7 +35,8 @@ pub(super) const REMOVABLE: &str = concat!(
     open_effects!("runs.run")
 );
 /// What refers to a run, and then the run.
-pub(super) const REMOVE: [&str; 8] = [
+pub(super) const REMOVE: [&str; 9] = [
+    "DELETE FROM requests WHERE run = $1",
     "DELETE FROM claims WHERE run = $1",
     "DELETE FROM attempt_logs WHERE run = $1",
     "DELETE FROM leases WHERE run = $1",

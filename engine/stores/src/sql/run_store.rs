@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    Claim, Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry,
+    MemoKey, NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use super::{claims, effects, events, leases, logs, memo_use, memos, origins, plans, retention, runs, steps};
+use super::{
+    claims, effects, events, leases, logs, memo_use, memos, origins, plans, requests, retention, runs, steps,
+};
 use crate::commit::{check, check_new};
 use crate::dialect::{Connection, Failure, SqlDatabase};
 
@@ -32,6 +34,7 @@ async fn write_rows(connection: &mut Connection<'_>, commit: &Commit) -> Result<
     events::append(connection, &commit.run, &commit.events).await?;
     steps::put(connection, &commit.run, &commit.steps).await?;
     effects::put(connection, &commit.run, &commit.effects).await?;
+    requests::answer(connection, &commit.answers).await?;
     memos::keep(connection, &commit.memos).await
 }
 
@@ -49,12 +52,16 @@ async fn create(connection: &mut Connection<'_>, new: &NewRun) -> Result<RunId, 
     {
         return Err(Failure::Overtaken);
     }
+    if let Some(claim) = new.commit.claim {
+        claims::take_one(connection, claim, run.id).await?;
+    }
     write_rows(connection, &new.commit).await?;
     Ok(run.id)
 }
 
 async fn append(connection: &mut Connection<'_>, commit: &Commit) -> Result<(), Failure> {
     runs::advance(connection, &commit.run, commit.expected_seq).await?;
+    claims::check(connection, commit.claim, commit.run.id).await?;
     write_rows(connection, commit).await
 }
 
@@ -144,6 +151,14 @@ impl RunStore for SqlRunStore {
         self.database.explain(job.await)
     }
 
+    async fn claim_run(&self, worker: WorkerId, term: Term, run: RunId) -> Result<bool, StoreError> {
+        let claim = Claim { worker, term };
+        let job = self
+            .database
+            .write(move |mut c| Box::pin(async move { claims::take_one(&mut c, claim, run).await }));
+        self.database.explain(job.await)
+    }
+
     async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {
         let job = self
             .database
@@ -155,6 +170,28 @@ impl RunStore for SqlRunStore {
         let job = self
             .database
             .write(move |mut c| Box::pin(async move { claims::release(&mut c, worker, run).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn post(&self, request: Request) -> Result<(), StoreError> {
+        let job =
+            self.database.write(move |mut c| Box::pin(async move { requests::post(&mut c, &request).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn requests(&self, worker: WorkerId, limit: u32) -> Result<Vec<Request>, StoreError> {
+        self.database.explain(requests::open(self.database.reads(), worker, limit).await)
+    }
+
+    async fn take_answer(&self, request: RequestId) -> Result<Option<Json>, StoreError> {
+        let job =
+            self.database.write(move |mut c| Box::pin(async move { requests::take(&mut c, request).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let job =
+            self.database.write(move |mut c| Box::pin(async move { requests::forget(&mut c, before).await }));
         self.database.explain(job.await)
     }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use engine_ports::Term;
-use vocab::{RunId, RunStatus, TenantName};
+use engine_ports::{Answer, Claim, Request, StoreError, Term};
+use serde_json::json;
+use vocab::{RunId, RunStatus, TenantName, WorkerId};
 
 use crate::Stores;
+use crate::runs::everything;
 use crate::sample::{Sample, advance, at};
 
 const LONG: Term = Term { now: at(0), lasts: Duration::from_secs(3600) };
@@ -98,4 +100,127 @@ pub(crate) async fn a_finished_run_is_not_claimed_and_goes_with_its_claim(stores
     assert_eq!(stores.runs.claim(worker, LONG, 1).await.unwrap(), []);
     assert!(stores.runs.remove(run).await.unwrap());
     assert_eq!(stores.runs.renew_claims(worker, LONG).await.unwrap(), []);
+}
+
+fn claimed(worker: WorkerId, term: Term) -> Option<Claim> {
+    Some(Claim { worker, term })
+}
+
+pub(crate) async fn a_new_run_is_claimed_for_its_creator(stores: &Stores) {
+    let sample = Sample::default();
+    let (one, two) = (sample.worker(), sample.worker());
+    let mut new = sample.new_run(&TenantName::default_tenant());
+    new.commit.claim = claimed(one, LONG);
+    let run = stores.runs.create(new).await.unwrap();
+    assert_eq!(stores.runs.claim(two, LONG, 1).await.unwrap(), []);
+    assert_eq!(stores.runs.renew_claims(one, LONG).await.unwrap(), [run]);
+}
+
+pub(crate) async fn who_lost_a_run_writes_nothing_to_it(stores: &Stores) {
+    let sample = Sample::default();
+    let (old, new) = (sample.worker(), sample.worker());
+    let mut first = sample.new_run(&TenantName::default_tenant());
+    first.commit.claim = claimed(old, OVER);
+    let run = stores.runs.create(first.clone()).await.unwrap();
+    // A claim that is over and that nobody took over is as good as any.
+    let mut commit = advance(&first.commit.run, &["one"]);
+    commit.claim = claimed(old, OVER);
+    stores.runs.commit(commit.clone()).await.unwrap();
+    assert_eq!(stores.runs.claim(new, LONG, 1).await.unwrap(), [run]);
+    let before = everything(stores, &commit.run).await;
+    let mut late = advance(&commit.run, &["two"]);
+    late.claim = claimed(old, LONG);
+    let error = stores.runs.commit(late.clone()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Fenced(_)), "{error}");
+    assert_eq!(everything(stores, &commit.run).await, before);
+    late.claim = claimed(new, LONG);
+    stores.runs.commit(late).await.unwrap();
+    // Who gave it up has no right either.
+    assert!(stores.runs.release_claim(new, run).await.unwrap());
+    let mut later = advance(&stores.runs.run_any_tenant(run).await.unwrap().unwrap(), &["three"]);
+    later.claim = claimed(new, LONG);
+    assert!(matches!(stores.runs.commit(later).await, Err(StoreError::Fenced(_))));
+}
+
+pub(crate) async fn one_run_is_claimed_when_it_is_free_or_ones_own(stores: &Stores) {
+    let sample = Sample::default();
+    let (one, two) = (sample.worker(), sample.worker());
+    let runs = some_runs(stores, &sample, 1).await;
+    let unknown = sample.new_run(&TenantName::default_tenant()).commit.run.id;
+    assert!(!stores.runs.claim_run(one, LONG, unknown).await.unwrap());
+    assert!(stores.runs.claim_run(one, LONG, runs[0]).await.unwrap());
+    assert!(!stores.runs.claim_run(two, LONG, runs[0]).await.unwrap());
+    // Again, and not for a shorter time.
+    assert!(stores.runs.claim_run(one, OVER, runs[0]).await.unwrap());
+    assert!(!stores.runs.claim_run(two, LONG, runs[0]).await.unwrap());
+    assert!(stores.runs.release_claim(one, runs[0]).await.unwrap());
+    assert!(stores.runs.claim_run(two, OVER, runs[0]).await.unwrap());
+    assert!(stores.runs.claim_run(one, LONG, runs[0]).await.unwrap());
+}
+
+pub(crate) async fn a_request_waits_for_whoever_holds_the_run(stores: &Stores) {
+    let sample = Sample::default();
+    let (one, two) = (sample.worker(), sample.worker());
+    let tenant = TenantName::default_tenant();
+    let first = sample.new_run(&tenant);
+    let run = stores.runs.create(first.clone()).await.unwrap();
+    let request = || Request {
+        id: sample.request(),
+        run,
+        tenant: tenant.clone(),
+        asked_at: at(1000),
+        ask: json!({ "cancel": null }),
+    };
+    let (ask, other) = (request(), request());
+    for request in [&ask, &other, &ask] {
+        stores.runs.post(request.clone()).await.unwrap();
+    }
+    let stranger = Request { tenant: "other".parse().unwrap(), ..request() };
+    assert!(matches!(stores.runs.post(stranger).await, Err(StoreError::Missing(_))));
+    assert_eq!(stores.runs.requests(one, 10).await.unwrap(), []);
+    stores.runs.claim(one, OVER, 1).await.unwrap();
+    assert_eq!(stores.runs.requests(one, 10).await.unwrap(), [ask.clone(), other.clone()]);
+    assert_eq!(stores.runs.requests(one, 1).await.unwrap(), [ask.clone()]);
+    stores.runs.claim(two, LONG, 1).await.unwrap();
+    assert_eq!(stores.runs.requests(one, 10).await.unwrap(), []);
+    assert_eq!(stores.runs.take_answer(ask.id).await.unwrap(), None);
+
+    // With the events that carry it out, and only with them.
+    let mut late = advance(&first.commit.run, &["cancel_requested"]);
+    late.claim = claimed(one, LONG);
+    late.answers = vec![Answer { request: ask.id, answer: json!("stale") }];
+    assert!(matches!(stores.runs.commit(late.clone()).await, Err(StoreError::Fenced(_))));
+    assert_eq!(stores.runs.take_answer(ask.id).await.unwrap(), None);
+    late.claim = claimed(two, LONG);
+    late.answers = vec![Answer { request: ask.id, answer: json!({ "ok": null }) }];
+    stores.runs.commit(late.clone()).await.unwrap();
+    assert_eq!(stores.runs.requests(two, 10).await.unwrap(), [other.clone()]);
+
+    // A refusal changes nothing of the run.
+    let mut refusal = advance(&late.run, &[]);
+    refusal.claim = claimed(two, LONG);
+    refusal.answers = vec![Answer { request: other.id, answer: json!("refused") }];
+    stores.runs.commit(refusal).await.unwrap();
+    assert_eq!(stores.runs.requests(two, 10).await.unwrap(), []);
+
+    assert_eq!(stores.runs.take_answer(ask.id).await.unwrap(), Some(json!({ "ok": null })));
+    assert_eq!(stores.runs.take_answer(ask.id).await.unwrap(), None);
+    assert_eq!(stores.runs.forget_answers(at(1000)).await.unwrap(), 0);
+    assert_eq!(stores.runs.forget_answers(at(1001)).await.unwrap(), 1);
+    assert_eq!(stores.runs.take_answer(other.id).await.unwrap(), None);
+}
+
+pub(crate) async fn requests_go_with_their_run(stores: &Stores) {
+    let sample = Sample::default();
+    let tenant = TenantName::default_tenant();
+    let new = sample.new_run(&tenant);
+    let run = stores.runs.create(new.clone()).await.unwrap();
+    let id = sample.request();
+    let request = Request { id, run, tenant, asked_at: at(1), ask: json!({}) };
+    stores.runs.post(request).await.unwrap();
+    let mut end = advance(&new.commit.run, &["run_finished"]);
+    (end.run.status, end.run.finished_at) = (RunStatus::Succeeded, Some(at(1)));
+    stores.runs.commit(end).await.unwrap();
+    assert!(stores.runs.remove(run).await.unwrap());
+    assert_eq!(stores.runs.take_answer(id).await.unwrap(), None);
 }

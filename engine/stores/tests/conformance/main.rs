@@ -136,7 +136,12 @@ claims! {
         a_claim_that_is_over_is_taken_over,
         a_late_renewal_does_not_shorten_a_claim,
         a_claim_that_was_given_up_is_free,
-        a_finished_run_is_not_claimed_and_goes_with_its_claim;
+        a_finished_run_is_not_claimed_and_goes_with_its_claim,
+        a_new_run_is_claimed_for_its_creator,
+        who_lost_a_run_writes_nothing_to_it,
+        one_run_is_claimed_when_it_is_free_or_ones_own,
+        a_request_waits_for_whoever_holds_the_run,
+        requests_go_with_their_run;
     steps:
         a_step_is_written_over,
         steps_come_by_position_and_number;

@@ -9,8 +9,8 @@ use engine_ports::{
 };
 use serde_json::json;
 use vocab::{
-    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, IdSource, Name, ProjectId, RunId,
-    RunStatus, SecretRef, SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
+    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, IdSource, Name, ProjectId, RequestId,
+    RunId, RunStatus, SecretRef, SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
 };
 
 /// Ids 1, 2, 3 …, each later than the one before.
@@ -38,6 +38,10 @@ impl Sample {
 
     pub(crate) fn worker(&self) -> WorkerId {
         WorkerId::generate(&self.ids)
+    }
+
+    pub(crate) fn request(&self) -> RequestId {
+        RequestId::generate(&self.ids)
     }
 
     pub(crate) fn project(&self, tenant: &TenantName, text: &str) -> Project {
@@ -96,6 +100,8 @@ pub(crate) fn advance(row: &RunRow, kinds: &[&str]) -> Commit {
         effects: Vec::new(),
         leases: Vec::new(),
         memos: Vec::new(),
+        claim: None,
+        answers: Vec::new(),
     }
 }
 
