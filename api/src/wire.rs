@@ -153,6 +153,7 @@ impl Wired {
             space,
             limits: limits.clone(),
             worker: WorkerId::generate(&*ids),
+            sharing: Sharing::Alone,
         })
         .await?;
         let bounds = Bounds {

@@ -76,6 +76,7 @@ async fn measure(runs: usize, steps: usize) -> String {
         space: Arc::new(SpaceWatch::new(home.path(), &limits)),
         limits,
         worker,
+        sharing: Sharing::Alone,
     };
     let engine = Engine::start(parts).await.unwrap();
     let submission = Submission {

@@ -6,6 +6,7 @@
 mod actions;
 mod attempt;
 mod bus;
+mod claims;
 mod dispatch;
 mod driver;
 mod effects;
@@ -22,8 +23,8 @@ pub use actions::{ActionSet, DuplicateAction};
 pub use bus::InProcessBus;
 pub use dispatch::SlotsStatus;
 pub use engine::{
-    AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, Standing, StartError, Submission,
-    SubmitError, Vote,
+    AskError, Decision, Engine, EngineDirs, EngineParts, EngineStatus, Sharing, Standing, StartError,
+    Submission, SubmitError, Vote,
 };
 pub use engine_core::run::{Again, Decided, DecisionRefused, TakeOverRefused, WaitRefused};
 pub use large::LargeValues;

@@ -10,6 +10,7 @@ use vocab::{Clock, IdSource, Limits, RunId, WorkerId};
 
 use crate::actions::ActionSet;
 use crate::attempt::LocalAttempts;
+use crate::claims::Claims;
 use crate::dispatch::Slots;
 use crate::driver::{Message, Runs};
 use crate::engine::ArchiveQueue;
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) folders: WorkFolders,
     pub(crate) limits: Limits,
     pub(crate) worker: WorkerId,
+    /// Which runs this process drives, where several share the rows. `None`: all.
+    pub(crate) claims: Option<Claims>,
     pub(crate) slots: Slots,
     /// Room for probing and undoing: it goes on while nothing new may start.
     pub(crate) undo_room: Arc<Semaphore>,

@@ -1,5 +1,8 @@
 //! What a person may decide about a run: hold it, let it go on, and say what follows a step that is paused.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use vocab::{Outputs, StepPath};
 
 use super::facts::{Settling, Slot};
@@ -7,7 +10,8 @@ use super::state::RunState;
 use super::{Decided, Event, Failure, RunPhase, SkipReason, StepPhase};
 
 /// Why a decision cannot be taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum DecisionRefused {
     /// There is no such step.
     #[error("this run has no step `{0}`")]
@@ -18,7 +22,7 @@ pub enum DecisionRefused {
         /// The step instance.
         path: StepPath,
         /// Where it is.
-        phase: &'static str,
+        phase: Cow<'static, str>,
     },
     /// Another try would read the same values and end the same way.
     #[error(
@@ -37,7 +41,13 @@ pub enum DecisionRefused {
     },
     /// The run cannot be held or let go.
     #[error("the run {0}")]
-    Run(&'static str),
+    Run(Cow<'static, str>),
+}
+
+impl DecisionRefused {
+    const fn run(why: &'static str) -> Self {
+        Self::Run(Cow::Borrowed(why))
+    }
 }
 
 impl RunState {
@@ -45,21 +55,21 @@ impl RunState {
     pub fn pause(&self, decided: Decided) -> Result<Event, DecisionRefused> {
         match self.facts.phase {
             RunPhase::Body | RunPhase::Finalizing if self.facts.paused => {
-                Err(DecisionRefused::Run("is held already"))
+                Err(DecisionRefused::run("is held already"))
             }
             RunPhase::Body | RunPhase::Finalizing => Ok(Event::RunPaused { decided }),
-            RunPhase::New | RunPhase::Queued => Err(DecisionRefused::Run("has not started yet")),
+            RunPhase::New | RunPhase::Queued => Err(DecisionRefused::run("has not started yet")),
             RunPhase::Closing | RunPhase::Unwinding => {
-                Err(DecisionRefused::Run("is undoing its effects, which nothing holds back"))
+                Err(DecisionRefused::run("is undoing its effects, which nothing holds back"))
             }
-            RunPhase::Ended => Err(DecisionRefused::Run("has ended")),
+            RunPhase::Ended => Err(DecisionRefused::run("has ended")),
         }
     }
 
     /// Lets a run go on that was held.
     pub fn resume(&self, decided: Decided) -> Result<Event, DecisionRefused> {
         let held = self.facts.paused && self.facts.phase != RunPhase::Ended;
-        if held { Ok(Event::RunResumed { decided }) } else { Err(DecisionRefused::Run("is not held")) }
+        if held { Ok(Event::RunResumed { decided }) } else { Err(DecisionRefused::run("is not held")) }
     }
 
     /// Has a paused step tried again, with all its attempts.
@@ -114,7 +124,7 @@ impl RunState {
         let slot = self.slot(path).ok_or_else(|| DecisionRefused::NoStep(path.clone()))?;
         match self.instance(slot).phase {
             StepPhase::Paused => Ok(slot),
-            other => Err(DecisionRefused::NotPaused { path: path.clone(), phase: other.name() }),
+            other => Err(DecisionRefused::NotPaused { path: path.clone(), phase: other.name().into() }),
         }
     }
 }

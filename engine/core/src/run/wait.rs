@@ -85,7 +85,7 @@ impl Wait {
 }
 
 /// How a run ended that another one waited for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChildEnd {
     /// How.
     pub status: RunStatus,
@@ -98,7 +98,8 @@ pub struct ChildEnd {
 }
 
 /// Why a word about a wait is not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum WaitRefused {
     /// The step does not wait for this.
     #[error("step `{0}` does not wait for a decision")]

@@ -10,6 +10,7 @@ use futures::FutureExt as _;
 use tokio::sync::mpsc;
 use vocab::{Compensation, RunId, Timestamp};
 
+use super::ask::Ask;
 use super::children;
 use super::flight::{Flight, Landing};
 use super::load::Loaded;
@@ -19,6 +20,7 @@ use super::own_time::Lead;
 use super::project;
 use super::turn::{Holder, Turn};
 use crate::attempt::{Leash, Stop};
+use crate::claims;
 use crate::shared::Shared;
 
 /// Messages that one turn, and so one commit, takes up.
@@ -38,6 +40,9 @@ pub(super) enum Broken {
     /// It is not known what was written, or somebody else writes too.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Another process may drive the run by now.
+    #[error("another process may drive the run")]
+    Disowned,
     /// An event of a decision did not fit: the core contradicts itself.
     #[error(transparent)]
     Core(#[from] IllegalTransition),
@@ -86,10 +91,13 @@ impl Actor {
         &mut self,
         mailbox: &mut mpsc::Receiver<Message>,
         outstanding: &mut Outstanding,
-        after_start: bool,
     ) -> Result<(), Broken> {
-        self.recover(outstanding, after_start)?;
+        let hold = self.shared.hold(self.run);
+        self.recover(outstanding)?;
         loop {
+            if hold.is_none() || self.shared.hold(self.run) != hold {
+                return Err(Broken::Disowned);
+            }
             self.follow()?;
             self.depart(outstanding);
             if self.is_idle(outstanding) {
@@ -101,6 +109,9 @@ impl Actor {
                     self.shared.slots.forget(self.run);
                 }
                 if self.shared.runs.leave(self.run, mailbox, until) {
+                    if self.row.is_over() {
+                        claims::release(&self.shared, self.run);
+                    }
                     return Ok(());
                 }
             }
@@ -133,9 +144,9 @@ impl Actor {
 
     /// After a start or a failure: what runs and what must be going on, compared with what this process does.
     ///
-    /// An attempt that this process was granted and does not execute is lost. So is, after a start, every other
-    /// worker's: one process holds the data folder, so that it was one of an earlier start.
-    fn recover(&mut self, outstanding: &mut Outstanding, after_start: bool) -> Result<(), IllegalTransition> {
+    /// Who drives a run executes all of it: an attempt that this process does not execute is lost, whoever it was
+    /// granted to.
+    fn recover(&mut self, outstanding: &mut Outstanding) -> Result<(), IllegalTransition> {
         let running: Vec<_> = self.state.running().collect();
         outstanding.attempts.retain(|token, leash| {
             let held = running.iter().any(|attempt| attempt.token == *token);
@@ -144,17 +155,15 @@ impl Actor {
             }
             held
         });
-        let own = self.shared.worker;
-        let lost = |worker| worker == own || after_start;
-        let elsewhere = running.iter().filter(|attempt| !outstanding.attempts.contains_key(&attempt.token));
-        for attempt in elsewhere.filter(|attempt| lost(attempt.worker)) {
+        let lost = running.iter().filter(|attempt| !outstanding.attempts.contains_key(&attempt.token));
+        for attempt in lost {
             let (path, number, token) = (attempt.path.clone(), attempt.attempt, attempt.token);
             self.record(&Event::AttemptLost { path, attempt: number, token })?;
         }
         self.follow()?;
         self.turn.commands.extend(self.state.outstanding());
         if let Some(parent) = self.parent().filter(|_| self.state.compensation() == Compensation::Held) {
-            self.shared.tasks.spawn(children::ask_parent(Arc::clone(&self.shared), parent, self.run));
+            self.shared.tasks.spawn(children::ask_parent(Arc::clone(&self.shared), parent, self.row.clone()));
         }
         Ok(())
     }
@@ -182,7 +191,7 @@ impl Actor {
             return;
         }
         let (commit, landing) = self.take_off();
-        if commit.events.is_empty() {
+        if commit.events.is_empty() && commit.answers.is_empty() {
             self.land(landing, outstanding);
         } else {
             let store = Arc::clone(&self.shared.store);
@@ -209,7 +218,7 @@ impl Actor {
 
     /// All of the turn that must be written, and what follows once it is. The next turn begins.
     pub(super) fn take_off(&mut self) -> (Commit, Landing) {
-        self.turn.take_off(&mut self.state, &self.row)
+        self.turn.take_off(&mut self.state, &self.row, self.shared.claim())
     }
 
     /// Everything up to here is durable: lets the outside see it.
@@ -248,8 +257,8 @@ impl Actor {
             self.shared.tasks.spawn(told);
         }
         for run in released {
-            let shared = Arc::clone(&self.shared);
-            let told = async move { shared.send(run, Message::HoldEnded { kept: true }).await };
+            let (shared, tenant) = (Arc::clone(&self.shared), self.row.tenant.clone());
+            let told = async move { shared.tell(&tenant, run, Ask::HoldEnded { kept: true }).await };
             self.shared.tasks.spawn(told);
         }
     }

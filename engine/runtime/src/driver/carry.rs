@@ -79,13 +79,17 @@ impl Actor {
                     |other: &Command| matches!(other, Command::StartRun { run: of, .. } if of == run);
                 // While it is being started, the word that it is there brings this up again.
                 if !outstanding.jobs.iter().any(starts) && outstanding.jobs.insert(command.clone()) {
-                    self.shared.tasks.spawn(children::cancel(Arc::clone(&self.shared), self.run, *run));
+                    let (shared, tenant) = (Arc::clone(&self.shared), self.row.tenant.clone());
+                    self.shared.tasks.spawn(children::cancel(shared, tenant, self.run, *run));
                 }
             }
             Command::TakeBackRun { effect, nth, run } => {
                 if outstanding.jobs.insert(command.clone()) {
                     let (shared, effect) = (Arc::clone(&self.shared), effect.clone());
-                    self.shared.tasks.spawn(children::take_back(shared, self.run, *run, effect, *nth));
+                    let tenant = self.row.tenant.clone();
+                    self.shared
+                        .tasks
+                        .spawn(children::take_back(shared, tenant, self.run, *run, effect, *nth));
                 }
             }
             Command::UndoEffect { effect, nth } => {

@@ -11,8 +11,9 @@ use engine_core::run::{ChildEnd, EffectId, Parent};
 use engine_ports::{ActionError, Notice, RunRow, StoreError, UndoOutcome};
 use serde_json::json;
 use tokio::sync::{broadcast, oneshot};
-use vocab::{Compensation, EffectState, Inputs, Outputs, RunId, RunStatus, StepPath};
+use vocab::{Compensation, EffectState, Inputs, Outputs, RunId, RunStatus, StepPath, TenantName};
 
+use super::ask::Ask;
 use super::message::Message;
 use super::new_run::{FirstWords, NewRun};
 use super::task::Start;
@@ -45,7 +46,7 @@ pub(super) async fn start(shared: Arc<Shared>, child: Child) {
             Ok(row) => {
                 shared.send(parent, Message::ChildStarted { run }).await;
                 if row.status.is_terminal() {
-                    shared.send(parent, Message::ChildEnded { run, end: end(&row) }).await;
+                    shared.tell(&child.parent.tenant, parent, ended(&row)).await;
                 }
                 return;
             }
@@ -93,6 +94,10 @@ async fn create(shared: &Arc<Shared>, child: &Child) -> Result<RunRow, StoreErro
     }
 }
 
+fn ended(row: &RunRow) -> Ask {
+    Ask::ChildEnded { run: row.id, end: Box::new(end(row)) }
+}
+
 fn end(row: &RunRow) -> ChildEnd {
     ChildEnd {
         status: row.status,
@@ -103,12 +108,10 @@ fn end(row: &RunRow) -> ChildEnd {
 }
 
 /// Has the run cancelled; when it has ended already, its end is told again.
-pub(super) async fn cancel(shared: Arc<Shared>, parent: RunId, run: RunId) {
-    let (answer, answered) = oneshot::channel();
+pub(super) async fn cancel(shared: Arc<Shared>, tenant: TenantName, parent: RunId, run: RunId) {
     let reason = Some(format!("run {parent}, which started it, is being stopped"));
-    shared.send(run, Message::Cancel { by: format!("run {parent}"), reason, answer }).await;
     // Refused when it has ended: then its end was told or is told now.
-    let _ = answered.await;
+    let _ = shared.ask(&tenant, run, Ask::Cancel { by: format!("run {parent}"), reason }).await;
     let end = match shared.store.run_any_tenant(run).await {
         Ok(Some(row)) if row.status.is_terminal() => end(&row),
         // It was bound and never begun: nobody begins it any more.
@@ -124,13 +127,20 @@ pub(super) async fn cancel(shared: Arc<Shared>, parent: RunId, run: RunId) {
             return;
         }
     };
-    shared.send(parent, Message::ChildEnded { run, end }).await;
+    shared.tell(&tenant, parent, Ask::ChildEnded { run, end: Box::new(end) }).await;
 }
 
 /// Takes the run back: ends it, has everything undone that it made, and tells how that went.
-pub(super) async fn take_back(shared: Arc<Shared>, parent: RunId, run: RunId, effect: EffectId, nth: u32) {
+pub(super) async fn take_back(
+    shared: Arc<Shared>,
+    tenant: TenantName,
+    parent: RunId,
+    run: RunId,
+    effect: EffectId,
+    nth: u32,
+) {
     let outcome = tokio::select! {
-        outcome = back(&shared, parent, run) => outcome,
+        outcome = back(&shared, &tenant, parent, run) => outcome,
         // The next start does it again.
         () = shared.stopped.cancelled() => return,
     };
@@ -140,6 +150,7 @@ pub(super) async fn take_back(shared: Arc<Shared>, parent: RunId, run: RunId, ef
 
 async fn back(
     shared: &Arc<Shared>,
+    tenant: &TenantName,
     parent: RunId,
     run: RunId,
 ) -> Result<Result<UndoOutcome, ActionError>, StoreError> {
@@ -157,18 +168,16 @@ async fn back(
             }
             (true, Compensation::Held) if !asked => {
                 asked = true;
-                shared.send(run, Message::HoldEnded { kept: false }).await;
+                shared.tell(tenant, run, Ask::HoldEnded { kept: false }).await;
             }
             (true, Compensation::Stuck) => {
                 asked = true;
-                let (answer, answered) = oneshot::channel();
-                shared.send(run, Message::RetryUndo { by: format!("run {parent}"), answer }).await;
-                let _ = answered.await;
+                let _ = shared.ask(tenant, run, Ask::RetryUndo { by: format!("run {parent}") }).await;
                 continue;
             }
             (false, _) if !asked => {
                 asked = true;
-                cancel(Arc::clone(shared), parent, run).await;
+                cancel(Arc::clone(shared), tenant.clone(), parent, run).await;
             }
             _ => {}
         }
@@ -185,11 +194,12 @@ async fn news(notices: &mut broadcast::Receiver<Notice>, run: RunId) {
 
 /// Tells the run that started this one how this one ended.
 pub(super) async fn tell_parent(shared: Arc<Shared>, parent: RunId, row: RunRow) {
-    shared.send(parent, Message::ChildEnded { run: row.id, end: end(&row) }).await;
+    shared.tell(&row.tenant, parent, ended(&row)).await;
 }
 
 /// Looks whether the run that holds what this one made has let go of it.
-pub(super) async fn ask_parent(shared: Arc<Shared>, parent: RunId, run: RunId) {
+pub(super) async fn ask_parent(shared: Arc<Shared>, parent: RunId, row: RunRow) {
+    let run = row.id;
     let kept = match shared.store.effects(parent).await {
         Ok(effects) => effects.iter().any(|record| {
             let ours = record.handle.as_ref().is_some_and(|handle| handle["run"] == json!(run));
@@ -201,6 +211,6 @@ pub(super) async fn ask_parent(shared: Arc<Shared>, parent: RunId, run: RunId) {
         }
     };
     if kept {
-        shared.send(run, Message::HoldEnded { kept: true }).await;
+        shared.tell(&row.tenant, run, Ask::HoldEnded { kept: true }).await;
     }
 }

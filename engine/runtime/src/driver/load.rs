@@ -8,6 +8,8 @@ use engine_ports::{RunRow, RunStore, StoreError};
 use vocab::{RunId, Timestamp};
 
 use super::meta::RunContext;
+use super::own_time::Lead;
+use crate::shared::Shared;
 
 /// Events read at once.
 const PAGE: u32 = 1000;
@@ -25,11 +27,16 @@ pub(crate) enum Need {
     Actor,
     /// Nothing before this time; without one, nothing until somebody asks for it.
     Rest(Option<Timestamp>),
+    /// Nothing any more: it is over.
+    Nothing,
 }
 
 impl Loaded {
     /// What the run needs at `now`. The state goes: whoever needs it reads it again.
-    pub(crate) fn need(mut self, now: Timestamp) -> Need {
+    fn need(mut self, now: Timestamp) -> Need {
+        if self.row.is_over() {
+            return Need::Nothing;
+        }
         let state = &mut self.state;
         let busy = state.running().next().is_some()
             || state.next_ready().is_some()
@@ -71,6 +78,20 @@ impl LoadError {
     pub(crate) const fn may_pass(&self) -> bool {
         matches!(self, Self::Store(StoreError::Database(_) | StoreError::Full(_) | StoreError::Unknown(_)))
     }
+}
+
+/// What a run in the store needs now; times are those of the process.
+pub(crate) async fn look(shared: &Shared, run: RunId) -> Result<Need, LoadError> {
+    let loaded = load(shared.store.as_ref(), run).await?;
+    let now = shared.clock.now();
+    let lead = shared.runs.lead(run, Lead::of(&loaded.state, now));
+    if !lead.is_none() {
+        tracing::warn!(%run, "the machine's clock was set back: the run goes on from its last event");
+    }
+    Ok(match loaded.need(lead.time(now)) {
+        Need::Rest(until) => Need::Rest(until.map(|until| lead.reached(until))),
+        other => other,
+    })
 }
 
 /// Replays a run.

@@ -8,9 +8,11 @@
 
 mod actor;
 mod answers;
+mod ask;
 mod carry;
 mod children;
 mod flight;
+mod hear;
 mod load;
 mod message;
 mod meta;
@@ -23,10 +25,10 @@ mod task;
 mod turn;
 
 pub(crate) use actor::LEASE;
-pub(crate) use load::{LoadError, Need, load};
+pub(crate) use ask::{Ask, Reply, Told};
+pub(crate) use load::{LoadError, Need, load, look};
 pub(crate) use message::{JournalEntry, JournalWrite, Message};
 pub(crate) use meta::{RunMeta, trigger};
 pub(crate) use new_run::{FirstWords, NewRun};
-pub(crate) use own_time::Lead;
 pub(crate) use runs::Runs;
 pub(crate) use task::Start;

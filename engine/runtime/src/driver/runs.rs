@@ -39,10 +39,11 @@ impl Runs {
         self.sender(shared, run, Some(start));
     }
 
-    /// Hands a message to the run's actor. After the stop nobody takes it.
+    /// Hands a message to the run's actor. After the stop nobody takes it, nor for a run that another process may
+    /// drive: what it says is found out there.
     pub(crate) async fn send(&self, shared: &Arc<Shared>, run: RunId, message: Message) {
         let mut message = message;
-        while !shared.stopped.is_cancelled() {
+        while !shared.stopped.is_cancelled() && shared.hold(run).is_some() {
             let sender = self.sender(shared, run, None);
             match sender.send(message).await {
                 Ok(()) => return,
@@ -106,6 +107,17 @@ impl Runs {
         }
         mailbox.close();
         true
+    }
+
+    /// Lets go of a run that another process may drive: its actor looks up and leaves.
+    pub(crate) fn disown(&self, run: RunId) {
+        let mut state = self.state();
+        state.parked.remove(&run);
+        state.leads.remove(&run);
+        if let Some(sender) = state.live.get(&run) {
+            // One that is full of messages looks up anyway.
+            let _ = sender.try_send(Message::Wake);
+        }
     }
 
     /// Remembers a run that is not in memory, and in which something is due at `until`, by the process's time.

@@ -3,11 +3,10 @@
 use engine_core::run::{Begin, Command, EffectId, Event, Failure, IllegalTransition, JournalRefusal, Report};
 use engine_ports::{ActionError, JournalError, Presence, UndoOutcome};
 use tokio::sync::oneshot;
-use vocab::EffectState;
 
 use super::actor::{Actor, Outstanding};
 use super::answers;
-use super::message::{JournalEntry, JournalWrite, Message, TooLate};
+use super::message::{JournalEntry, JournalWrite, Message};
 use crate::attempt::{Ended, Stop};
 use crate::dispatch::Slot;
 
@@ -19,6 +18,7 @@ impl Actor {
     ) -> Result<(), IllegalTransition> {
         match message {
             Message::Wake => Ok(()),
+            Message::Asked(ask, reply) => self.asked(ask, reply, outstanding),
             Message::Slot(slot) => {
                 self.turn.slots.push(slot);
                 // What the slot starts must not wait for the other messages: they may be many.
@@ -41,28 +41,6 @@ impl Actor {
                 outstanding.jobs.retain(|command| !undoes(command, &effect, nth));
                 self.undone(effect, nth, outcome)
             }
-            Message::Cancel { by, reason, answer } => {
-                let outcome = self
-                    .record(&Event::CancelRequested { by, reason })
-                    .map_err(|refused| TooLate(refused.to_string()));
-                self.answer(answer, outcome);
-                self.decide_now()
-            }
-            Message::RetryUndo { answer, .. } if !self.state.status().is_terminal() => {
-                let refused =
-                    format!("run {} has not ended: what is stuck can be tried again after that", self.run);
-                self.answer(answer, Err(TooLate(refused)));
-                Ok(())
-            }
-            Message::RetryUndo { by, answer } => {
-                let stuck: Vec<_> =
-                    self.state.effects().filter(|e| e.state == EffectState::Stuck).map(|e| e.id).collect();
-                for effect in &stuck {
-                    self.record(&Event::UndoRequested { effect: effect.clone(), by: by.clone() })?;
-                }
-                self.answer(answer, Ok(stuck.len()));
-                self.decide_now()
-            }
             Message::ChildStarted { run } => {
                 let this =
                     |command: &Command| matches!(command, Command::StartRun { run: of, .. } if *of == run);
@@ -71,42 +49,6 @@ impl Actor {
                 let commands = self.state.outstanding().into_iter();
                 self.turn.commands.extend(commands.filter(|command| *command == Command::CancelRun { run }));
                 Ok(())
-            }
-            Message::ChildEnded { run, end } => {
-                outstanding.jobs.remove(&Command::CancelRun { run });
-                if let Some(event) = self.state.child_ended(run, &end) {
-                    self.record(&event)?;
-                }
-                self.follow()
-            }
-            Message::HoldEnded { kept } => {
-                // What is not held any more was told before.
-                self.record_unless_late(&Event::HoldEnded { kept });
-                self.decide_now()
-            }
-            Message::Signal { name, payload, by, answer } => {
-                let told = self.state.signal(&name, &payload, &by);
-                for event in told.iter().flatten() {
-                    self.record(event)?;
-                }
-                self.answer(answer, told.map(|events| events.len()));
-                self.follow()
-            }
-            Message::Vote { vote, answer } => {
-                let outcome = vote.event(&self.state);
-                if let Ok(event) = &outcome {
-                    self.record(event)?;
-                }
-                self.answer(answer, outcome.map(drop));
-                self.follow()
-            }
-            Message::Decide { decision, decided, answer } => {
-                let outcome = decision.event(&self.state, decided);
-                if let Ok(event) = &outcome {
-                    self.record(event)?;
-                }
-                self.answer(answer, outcome.map(drop));
-                self.follow()
             }
         }
     }
@@ -118,7 +60,7 @@ impl Actor {
     }
 
     /// Answers once the turn is durable.
-    fn answer<T: Send + 'static>(&mut self, to: oneshot::Sender<T>, value: T) {
+    pub(super) fn answer<T: Send + 'static>(&mut self, to: oneshot::Sender<T>, value: T) {
         self.turn.answers.push(Box::new(move || {
             // Whoever asked may be gone.
             let _ = to.send(value);

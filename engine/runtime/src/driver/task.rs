@@ -12,6 +12,7 @@ use super::actor::{Actor, Broken, Outstanding};
 use super::load::{LoadError, Loaded, load};
 use super::message::Message;
 use super::new_run::FirstWords;
+use crate::attempt::Stop;
 use crate::shared::Shared;
 
 /// Pauses before the store is asked again.
@@ -40,7 +41,6 @@ pub(crate) async fn run(
     let mut outstanding = Outstanding::default();
     let mut start = start;
     let mut pause = RELOAD_FIRST;
-    let mut after_start = matches!(start, Start::Recover(_));
     let left = loop {
         let begun = match start {
             Start::New(parts, answer) => match create(&shared, run, *parts, &mut outstanding).await {
@@ -62,10 +62,16 @@ pub(crate) async fn run(
             Start::Load => reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded)),
         };
         let Some(mut actor) = begun else { break false };
-        match actor.work(&mut mailbox, &mut outstanding, after_start).await {
+        match actor.work(&mut mailbox, &mut outstanding).await {
             Ok(()) => break true,
             Err(broken) => {
                 match broken {
+                    Broken::Disowned => {
+                        for leash in outstanding.attempts.values() {
+                            leash.stop(Stop::Lost);
+                        }
+                        break true;
+                    }
                     Broken::Store(error) => tracing::warn!(%run, %error, "a run is read anew"),
                     Broken::Core(error) => {
                         tracing::error!(%run, %error, "a run contradicts itself; it is read anew");
@@ -73,7 +79,6 @@ pub(crate) async fn run(
                 }
                 // What fails again and again is tried ever more slowly.
                 if actor.has_committed() {
-                    after_start = false;
                     pause = RELOAD_FIRST;
                 }
                 tokio::select! {
@@ -142,6 +147,10 @@ async fn create(
         // The run of the first delivery: it goes on, should it stand still.
         shared.runs.start(shared, id, Start::Load);
         return Ok((id, None));
+    }
+    // Not before it is there: a renewal of the claims that does not know it yet would take it for lost.
+    if let Some(claims) = &shared.claims {
+        claims.take(run);
     }
     actor.land(landing, outstanding);
     Ok((id, Some(actor)))

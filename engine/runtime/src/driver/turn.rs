@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine_core::run::{Command, Event, IllegalTransition, Promise, ReadyStep, RunState};
-use engine_ports::{Commit, EventRecord, Lease, LeaseChange, MemoEntry, RunRow};
+use engine_ports::{Answer as Reply, Claim, Commit, EventRecord, Lease, LeaseChange, MemoEntry, RunRow};
 use vocab::{ActionRef, EffectState, Inputs, RunId, StepPath, Timestamp, WorkerId};
 
 use super::flight::Landing;
@@ -53,6 +53,8 @@ pub(super) struct Turn {
     pub(super) ahead: Vec<Arc<Leash>>,
     /// Tokens of the attempts whose reports are in this turn.
     pub(super) ended: Vec<u64>,
+    /// Answers to requests of other processes: they are written with the events.
+    pub(super) replies: Vec<Reply>,
     /// Called once the turn is durable; dropped when it is not.
     pub(super) answers: Vec<Answer>,
     pub(super) wake_at: Option<Timestamp>,
@@ -138,7 +140,12 @@ impl Turn {
     }
 
     /// All that must be written, together, and what follows once it is. Another turn begins.
-    pub(super) fn take_off(&mut self, state: &mut RunState, before: &RunRow) -> (Commit, Landing) {
+    pub(super) fn take_off(
+        &mut self,
+        state: &mut RunState,
+        before: &RunRow,
+        claim: Option<Claim>,
+    ) -> (Commit, Landing) {
         let next = Self { wake_at: self.wake_at, ..Self::default() };
         let this = std::mem::replace(self, next);
         let run = before.id;
@@ -150,6 +157,8 @@ impl Turn {
             effects: state.changed_effects().map(|effect| project::effect_record(run, &effect)).collect(),
             leases: this.leases.into_values().collect(),
             memos: this.memos,
+            claim,
+            answers: this.replies,
         };
         let released = state.changed_effects().filter(|view| view.state == EffectState::Released);
         let landing = Landing {

@@ -76,6 +76,8 @@ async fn with<T: std::fmt::Debug>(
         () = shared.stopped.cancelled() => return None,
     };
     let (run, path, effect) = (record.key.run, record.key.path.clone(), record.key.name.clone());
+    // Whoever drives the run by now does it.
+    shared.hold(run)?;
     let log: Arc<dyn StepLog> = Arc::new(shared.logs.write(LogName::Undo { run, path, effect }));
     let Some(action) = shared.actions.get(&record.action) else {
         let error = ActionError::permanent(format!(

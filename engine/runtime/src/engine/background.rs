@@ -8,6 +8,7 @@ use vocab::RunId;
 
 use super::archiver::{CompleteLog, archive};
 use crate::attempt::{LocalAttempt, Stop};
+use crate::claims;
 use crate::dispatch::Slot;
 use crate::driver::{LEASE, Message};
 use crate::shared::Shared;
@@ -30,6 +31,11 @@ pub(super) fn spawn(
     until_stopped(shared, hand_out(Arc::clone(shared), offered));
     until_stopped(shared, wake(Arc::clone(shared)));
     until_stopped(shared, renew(Arc::clone(shared)));
+    if shared.claims.is_some() {
+        until_stopped(shared, claims::keep(Arc::clone(shared)));
+        until_stopped(shared, claims::lapse(Arc::clone(shared)));
+        until_stopped(shared, claims::hear(Arc::clone(shared)));
+    }
     until_stopped(shared, archive(Arc::clone(shared), complete));
     until_stopped(shared, watch(Arc::clone(shared), space));
 }

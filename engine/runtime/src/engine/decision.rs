@@ -1,10 +1,12 @@
 //! What a person may decide about a run.
 
 use engine_core::run::{Decided, DecisionRefused, Event, RunState, WaitRefused};
+use serde::{Deserialize, Serialize};
 use vocab::{Outputs, StepPath};
 
 /// A decision. Who decided and why goes beside it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Nothing new starts; what is under way goes on.
     Pause,
@@ -21,7 +23,7 @@ pub enum Decision {
 }
 
 /// What one person says to a step that asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vote {
     /// The step instance.
     pub step: StepPath,

@@ -95,6 +95,12 @@ pub enum AskError {
     /// What is to be taken over cannot be held for the new run now.
     #[error("the outputs of the earlier run cannot be taken over now: {0}")]
     Artifacts(ArtifactError),
+    /// Another process drives the run, and has not answered in time.
+    #[error(
+        "run {0} is driven by another process of the factory, which has not answered yet; what was asked is kept and \
+         will be carried out: look at the run in a while"
+    )]
+    Elsewhere(RunId),
     /// The engine shuts down.
     #[error("the factory is shutting down; try again when it is back")]
     Closing,

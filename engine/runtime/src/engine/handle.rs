@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use engine_core::plan::Plan;
 use engine_core::run::{Decided, RunLimits};
-use engine_ports::{Progress, RunRow, SecretStore, StoreError};
+use engine_ports::{Progress, RunRow, SecretStore};
 use tokio::sync::{broadcast, oneshot};
 use vocab::{RunId, StepPath, TenantName, Value};
 
 use super::admit;
 use super::{AskError, Decision, Submission, SubmitError, Vote};
 use crate::actions::ActionSet;
+use crate::claims;
 use crate::dispatch::SlotsStatus;
-use crate::driver::{self, FirstWords, Message, NewRun, Start};
+use crate::driver::{self, Ask, FirstWords, NewRun, Start};
 use crate::logs::Logs;
 use crate::shared::Shared;
 
@@ -103,17 +104,13 @@ impl Engine {
         if row.status.is_terminal() {
             return Err(AskError::TooLate(format!("run {run} has ended: {}", row.status)));
         }
-        let by = by.to_owned();
-        let outcome = self.ask(run, |answer| Message::Cancel { by, reason, answer }).await?;
-        outcome.map_err(|refused| AskError::TooLate(refused.to_string()))
+        self.ask(tenant, run, Ask::Cancel { by: by.to_owned(), reason }).await.map(drop)
     }
 
     /// Tries once more to undo the stuck effects of a run; gives their number.
     pub async fn retry_undo(&self, tenant: &TenantName, run: RunId, by: &str) -> Result<usize, AskError> {
         self.row(tenant, run).await?;
-        let by = by.to_owned();
-        let outcome = self.ask(run, |answer| Message::RetryUndo { by, answer }).await?;
-        outcome.map_err(|refused| AskError::TooLate(refused.to_string()))
+        self.ask(tenant, run, Ask::RetryUndo { by: by.to_owned() }).await
     }
 
     /// Takes what a person decided about a run or a paused step of it. Durable when this returns.
@@ -125,8 +122,7 @@ impl Engine {
         decided: Decided,
     ) -> Result<(), AskError> {
         self.row(tenant, run).await?;
-        let outcome = self.ask(run, |answer| Message::Decide { decision, decided, answer }).await?;
-        outcome.map_err(AskError::Refused)
+        self.ask(tenant, run, Ask::Decide { decision, decided }).await.map(drop)
     }
 
     /// Tells the steps of a run which wait for it that something happened; how many did. Durable when this returns.
@@ -140,31 +136,21 @@ impl Engine {
     ) -> Result<usize, AskError> {
         self.row(tenant, run).await?;
         let (name, by) = (name.to_owned(), by.to_owned());
-        let outcome = self.ask(run, |answer| Message::Signal { name, payload, by, answer }).await?;
-        outcome.map_err(AskError::NotAwaited)
+        self.ask(tenant, run, Ask::Signal { name, payload, by }).await
     }
 
     /// Takes what a person says to a step that asks. Durable when this returns.
     pub async fn vote(&self, tenant: &TenantName, run: RunId, vote: Vote) -> Result<(), AskError> {
         self.row(tenant, run).await?;
-        let outcome = self.ask(run, |answer| Message::Vote { vote, answer }).await?;
-        outcome.map_err(AskError::NotAwaited)
+        self.ask(tenant, run, Ask::Vote(vote)).await.map(drop)
     }
 
-    async fn ask<T>(
-        &self,
-        run: RunId,
-        message: impl FnOnce(oneshot::Sender<T>) -> Message,
-    ) -> Result<T, AskError> {
-        let (answer, answered) = oneshot::channel();
-        self.shared.send(run, message(answer)).await;
-        answered.await.map_err(|_| {
-            if self.is_closing() {
-                AskError::Closing
-            } else {
-                AskError::Store(StoreError::Database("the run is being read anew; ask again".to_owned()))
-            }
-        })
+    async fn ask(&self, tenant: &TenantName, run: RunId, ask: Ask) -> Result<usize, AskError> {
+        match self.shared.ask(tenant, run, ask).await {
+            Ok(told) => told.map_err(AskError::from),
+            Err(_) if self.is_closing() => Err(AskError::Closing),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn row(&self, tenant: &TenantName, run: RunId) -> Result<RunRow, AskError> {
@@ -250,6 +236,7 @@ impl Engine {
         if tokio::time::timeout(room, shared.tasks.wait()).await.is_err() {
             tracing::error!("some attempts do not stop; they end with the process");
         }
+        claims::give_up(shared).await;
     }
 
     fn stop(&self) {

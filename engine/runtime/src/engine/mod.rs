@@ -14,4 +14,4 @@ pub(crate) use archiver::{ArchiveQueue, CompleteLog};
 pub use decision::{Decision, Vote};
 pub use error::{AskError, StartError, SubmitError};
 pub use handle::{Engine, EngineStatus};
-pub use parts::{EngineDirs, EngineParts, Standing, Submission};
+pub use parts::{EngineDirs, EngineParts, Sharing, Standing, Submission};

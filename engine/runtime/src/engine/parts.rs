@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use engine_ports::{EventBus, RunSource, RunStore, Services};
 use lang::Workflow;
@@ -56,6 +57,22 @@ pub struct EngineParts {
     pub limits: Limits,
     /// This process; a fresh id at each start.
     pub worker: WorkerId,
+    /// Whether other processes work on the same rows.
+    pub sharing: Sharing,
+}
+
+/// Whether an engine has its rows to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sharing {
+    /// One process works on them, and its caller has seen to that: every run is its own.
+    #[default]
+    Alone,
+    /// Several processes do, each on the runs that it has claimed.
+    Claims {
+        /// How long a claim lasts unless it is renewed, by the store's clock: what a process drove that died is taken
+        /// over after that. It is renewed five times as often.
+        lasts: Duration,
+    },
 }
 
 /// What holds for a run that is started once more: as it is now, never as it was for the earlier one.

@@ -6,12 +6,14 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use vocab::RunId;
 
 use super::archiver::ArchiveQueue;
-use super::{Engine, EngineParts, StartError, background};
+use super::{Engine, EngineParts, Sharing, StartError, background};
 use crate::attempt::LocalAttempts;
+use crate::claims::Claims;
 use crate::dispatch::Slots;
-use crate::driver::{Lead, Need, Runs, Start, load};
+use crate::driver::{Need, Runs, Start, look};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::WorkFolders;
@@ -39,6 +41,7 @@ impl Engine {
             space,
             limits,
             worker,
+            sharing,
         } = parts;
         let shims = dirs.shims.clone();
         let swept = tokio::task::spawn_blocking(move || sweep_stale(&shims))
@@ -70,6 +73,10 @@ impl Engine {
             folders,
             limits,
             worker,
+            claims: match sharing {
+                Sharing::Alone => None,
+                Sharing::Claims { lasts } => Some(Claims::new(lasts)),
+            },
             slots,
             undo_room: Arc::new(Semaphore::new(room)),
             runs: Runs::default(),
@@ -80,29 +87,11 @@ impl Engine {
         // From here on a failure stops what was started: the engine that is dropped does that.
         let engine = Self::new(Arc::clone(&shared));
         background::measure(&shared, &space).await;
-        // Every history is read before anything is dispatched, and none is kept: most runs may only wait for a time.
-        let now = shared.clock.now();
-        let store = shared.store.as_ref();
-        let runs = &shared.runs;
-        let mut needs = stream::iter(store.unfinished().await?)
-            .map(|run| async move {
-                let loaded = load(store, run).await?;
-                let lead = runs.lead(run, Lead::of(&loaded.state, now));
-                Ok::<_, StartError>((run, lead, loaded.need(lead.time(now))))
-            })
-            .buffered(READERS);
-        let mut busy = Vec::new();
-        while let Some((run, lead, need)) = needs.try_next().await? {
-            if !lead.is_none() {
-                tracing::warn!(%run, "the machine's clock was set back: the run goes on from its last event");
-            }
-            match need {
-                Need::Actor => busy.push(run),
-                Need::Rest(Some(until)) => shared.runs.park(run, lead.reached(until)),
-                Need::Rest(None) => {}
-            }
-        }
-        drop(needs);
+        let busy = match &shared.claims {
+            None => unfinished(&shared).await?,
+            // Each is read once this process has claimed it.
+            Some(_) => Vec::new(),
+        };
         background::spawn(&shared, offered, complete, space);
         let readers = Arc::new(Semaphore::new(READERS));
         for run in busy {
@@ -112,4 +101,21 @@ impl Engine {
         }
         Ok(engine)
     }
+}
+
+/// Reads every unfinished history before anything is dispatched, and keeps none: most runs may only wait for a time.
+/// Gives those in which something is to be done.
+async fn unfinished(shared: &Arc<Shared>) -> Result<Vec<RunId>, StartError> {
+    let mut needs = stream::iter(shared.store.unfinished().await?)
+        .map(|run| async move { Ok::<_, StartError>((run, look(shared, run).await?)) })
+        .buffered(READERS);
+    let mut busy = Vec::new();
+    while let Some((run, need)) = needs.try_next().await? {
+        match need {
+            Need::Actor => busy.push(run),
+            Need::Rest(Some(until)) => shared.runs.park(run, until),
+            Need::Rest(None) | Need::Nothing => {}
+        }
+    }
+    Ok(busy)
 }

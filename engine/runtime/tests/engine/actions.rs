@@ -134,7 +134,11 @@ impl Action for Plain {
             }
             "flaky" if ctx.attempt < 3 => Err(ActionError::transient("not yet")),
             "wait" => Err(until_stopped(ctx).await),
-            "wait_once" if ctx.attempt == 1 => Err(until_stopped(ctx).await),
+            "wait_once" if ctx.attempt == 1 => {
+                let stopped = until_stopped(ctx).await;
+                self.outside.note(format!("stopped {} 1", ctx.path));
+                Err(stopped)
+            }
             "late" if ctx.attempt == 1 => {
                 self.outside.until("go").await;
                 self.outside.note("reports late".to_owned());

@@ -241,13 +241,11 @@ impl RunStore for Faulty {
     }
 
     async fn renew_claims(&self, worker: WorkerId, term: Term) -> Result<Vec<RunId>, StoreError> {
-        self.alive()?;
-        self.inner.renew_claims(worker, term).await
+        self.write(self.inner.renew_claims(worker, term)).await
     }
 
     async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError> {
-        self.alive()?;
-        self.inner.release_claim(worker, run).await
+        self.write(self.inner.release_claim(worker, run)).await
     }
 
     async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {

@@ -1,18 +1,24 @@
 //! An attempt that lost its lease changes nothing any more.
 
+use std::time::Duration;
+
 use engine_ports::RunStore as _;
+use engine_runtime::Sharing;
 use vocab::RunStatus;
 
 use crate::world::{BOTH, World};
 
-/// Two engines on one store: the second takes over while the first still executes attempt 1.
+/// Two engines on one store: the second takes over while the first still executes attempt 1 and believes in its claim.
 async fn taken_over(steps: &str, late: &str) {
     for on in BOTH {
-        let world = World::new(on).await;
+        let mut world = World::new(on).await;
+        world.sharing = Sharing::Claims { lasts: Duration::from_secs(3600) };
         let slow = world.start().await;
         let run = world.submit(&slow, steps).await;
         world.sees("ran a 1").await;
-        let fresh = world.start().await;
+        world.clock.set_by(2 * 3_600_000);
+        let beside = world.beside();
+        let fresh = beside.start().await;
         let row = world.end(&fresh, run).await;
         assert_eq!(row.status, RunStatus::Succeeded, "{:?}", row.error);
         let before = world.store.events(run, 0, 1000).await.unwrap();
@@ -26,7 +32,7 @@ async fn taken_over(steps: &str, late: &str) {
         );
         assert_eq!(world.step(run, "a").await.attempts, 2);
         drop(slow);
-        world.close(fresh).await;
+        beside.close(fresh).await;
     }
 }
 

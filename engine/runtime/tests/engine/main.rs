@@ -16,6 +16,7 @@ mod large;
 mod leases;
 mod logs;
 mod outside;
+mod processes;
 mod retry;
 mod runs;
 mod seeds;

@@ -1,7 +1,9 @@
 //! The world outside of the engine: what actions did to it, written down by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -14,45 +16,68 @@ use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 use vocab::{ArtifactKind, ArtifactRef, Digest, SecretRef, StepPath, TenantName};
 
-/// What happened, in order, and what is there.
-#[derive(Default)]
-pub(crate) struct Outside {
-    state: Mutex<State>,
+/// What happened, in order; what is there follows from it.
+pub(crate) struct Outside(Log);
+
+enum Log {
+    Memory(Mutex<Vec<String>>),
+    /// A line for each event: for several processes.
+    File(PathBuf),
 }
 
-#[derive(Default)]
-struct State {
-    events: Vec<String>,
-    things: BTreeSet<String>,
+impl Default for Outside {
+    fn default() -> Self {
+        Self(Log::Memory(Mutex::default()))
+    }
 }
 
 impl Outside {
+    pub(crate) const fn in_file(path: PathBuf) -> Self {
+        Self(Log::File(path))
+    }
+
     pub(crate) fn note(&self, event: String) {
-        self.state.lock().unwrap().events.push(event);
+        match &self.0 {
+            Log::Memory(events) => events.lock().unwrap().push(event),
+            Log::File(path) => {
+                let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+                file.write_all(format!("{event}\n").as_bytes()).unwrap();
+            }
+        }
     }
 
     pub(crate) fn make(&self, thing: &str) {
-        let mut state = self.state.lock().unwrap();
-        state.things.insert(thing.to_owned());
-        state.events.push(format!("made {thing}"));
+        self.note(format!("made {thing}"));
     }
 
     pub(crate) fn unmake(&self, thing: &str) {
-        let mut state = self.state.lock().unwrap();
-        state.things.remove(thing);
-        state.events.push(format!("unmade {thing}"));
+        self.note(format!("unmade {thing}"));
     }
 
     pub(crate) fn has(&self, thing: &str) -> bool {
-        self.state.lock().unwrap().things.contains(thing)
+        self.things().iter().any(|there| there == thing)
     }
 
     pub(crate) fn things(&self) -> Vec<String> {
-        self.state.lock().unwrap().things.iter().cloned().collect()
+        let mut things = BTreeSet::new();
+        for event in self.events() {
+            match event.split_once(' ') {
+                Some(("made", thing)) if !thing.contains(' ') => _ = things.insert(thing.to_owned()),
+                Some(("unmade", thing)) => _ = things.remove(thing),
+                _ => {}
+            }
+        }
+        things.into_iter().collect()
     }
 
     pub(crate) fn events(&self) -> Vec<String> {
-        self.state.lock().unwrap().events.clone()
+        match &self.0 {
+            Log::Memory(events) => events.lock().unwrap().clone(),
+            Log::File(path) => {
+                let text = std::fs::read_to_string(path).unwrap_or_default();
+                text.lines().map(str::to_owned).collect()
+            }
+        }
     }
 
     /// Waits until `event` was noted.

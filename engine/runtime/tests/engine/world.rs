@@ -6,7 +6,7 @@ use std::time::Duration;
 use engine_ports::{EffectRecord, RunRow, RunStore, Services, StepRow, StepSettings};
 use engine_runtime::{
     ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, LargeValues, LogArchive, LogName, Logs,
-    SpaceWatch, StartError, Submission, SystemIds,
+    Sharing, SpaceWatch, StartError, Submission, SystemIds,
 };
 use engine_stores::{MemoryRunStore, SqliteRunStore};
 use futures::TryStreamExt as _;
@@ -28,6 +28,7 @@ pub(crate) struct World {
     pub(crate) artifacts: Arc<MemoryArtifacts>,
     pub(crate) limits: Limits,
     pub(crate) trust_host: bool,
+    pub(crate) sharing: Sharing,
     pub(crate) clock: Arc<SetClock>,
     database: Option<Database>,
 }
@@ -54,15 +55,36 @@ impl World {
                 Arc::new(SqliteRunStore::new(opened))
             }
         };
+        Self { home, database, ..Self::over(store) }
+    }
+
+    /// Over rows that are there.
+    pub(crate) fn over(store: Arc<dyn RunStore>) -> Self {
         Self {
-            home,
+            home: tempfile::tempdir().unwrap(),
             store: Arc::new(Faulty::new(store)),
             outside: Arc::default(),
             artifacts: Arc::default(),
             limits: Limits { free_bytes: 0, grace_seconds: 1, drain_seconds: 5, ..Limits::default() },
             trust_host: false,
+            sharing: Sharing::Alone,
             clock: Arc::default(),
-            database,
+            database: None,
+        }
+    }
+
+    /// A process beside this one: on the same rows and the same outside, with a folder of its own.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            home: tempfile::tempdir().unwrap(),
+            store: Arc::new(self.store.next()),
+            outside: Arc::clone(&self.outside),
+            artifacts: Arc::clone(&self.artifacts),
+            limits: self.limits.clone(),
+            trust_host: self.trust_host,
+            sharing: self.sharing,
+            clock: Arc::clone(&self.clock),
+            database: None,
         }
     }
 
@@ -106,6 +128,7 @@ impl World {
             space: Arc::new(SpaceWatch::new(self.home.path(), &self.limits)),
             limits: self.limits.clone(),
             worker,
+            sharing: self.sharing,
         };
         Engine::start(parts).await
     }
