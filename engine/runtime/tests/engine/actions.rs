@@ -241,6 +241,7 @@ impl Action for Make {
         }
         match act {
             "then_fail" => Err(ActionError::permanent("failed after it was made")),
+            "then_wait_once" if ctx.attempt == 1 => Err(until_stopped(ctx).await),
             "then_wait" => Err(until_stopped(ctx).await),
             _ => Ok(word(&thing)),
         }

@@ -16,6 +16,7 @@ mod large;
 mod leases;
 mod logs;
 mod outside;
+mod postgres;
 mod processes;
 mod retry;
 mod runs;

@@ -121,10 +121,9 @@ async fn a_called_run_that_another_process_drives_tells_its_caller() {
     world.sharing = QUICK;
     let beside = world.beside();
     let (one, two) = (world.start().await, beside.start().await);
-    let called = "steps:\n  a:\n    uses: test/plain@v1\n    with: { act: late }\n";
     let caller = "steps:\n  call:\n    uses: test/call@v1\n    with: { workflow: inner }\n";
     let mut submission = world.submission(caller);
-    submission.workflows = vec![world.workflow("inner", called)];
+    submission.workflows = vec![world.workflow("inner", WAITS_ONCE)];
     let parent = one.submit(submission).await.unwrap();
     world.sees("ran a 1").await;
     let runs = world.store.unfinished().await.unwrap();
