@@ -8,7 +8,7 @@ use engine_ports::{
 };
 use engine_runtime::{
     ActionSet, DuplicateAction, Engine, EngineDirs, EngineParts, InProcessBus, LargeValues, LogArchive, Logs,
-    ShimConfig, ShimRunner, SpaceWatch, StartError, SystemClock, SystemIds,
+    Sharing, ShimConfig, ShimRunner, SpaceWatch, StartError, SystemClock, SystemIds,
 };
 use engine_stores::{SqlDatabase, SqlProjectStore, SqlRunStore, SqlTokenStore};
 use lang::Catalogue;

@@ -110,6 +110,19 @@ CREATE TABLE projects (
     PRIMARY KEY (project),
     UNIQUE (tenant, name)
 );
+CREATE TABLE requests (
+    request text COLLATE "C" NOT NULL,
+    run text COLLATE "C" NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    asked_ms bigint NOT NULL,
+    ask text COLLATE "C" NOT NULL,
+    answer text COLLATE "C",
+    FOREIGN KEY (run) REFERENCES runs(run),
+    PRIMARY KEY (request)
+);
+CREATE INDEX requests_answered ON requests USING btree (asked_ms) WHERE (answer IS NOT NULL);
+CREATE INDEX requests_by_run ON requests USING btree (run);
+CREATE INDEX requests_open ON requests USING btree (run, request) WHERE (answer IS NULL);
 CREATE TABLE runs (
     run text COLLATE "C" NOT NULL,
     tenant text COLLATE "C" NOT NULL,

@@ -106,6 +106,17 @@ CREATE TABLE projects (
     created_ms BIGINT NOT NULL, credentials_secret TEXT,
     UNIQUE (tenant, name)
 );
+CREATE TABLE requests (
+    request TEXT NOT NULL PRIMARY KEY,
+    run TEXT NOT NULL REFERENCES runs (run),
+    tenant TEXT NOT NULL,
+    asked_ms BIGINT NOT NULL,
+    ask TEXT NOT NULL,
+    answer TEXT
+) WITHOUT ROWID;
+CREATE INDEX requests_answered ON requests (asked_ms) WHERE answer IS NOT NULL;
+CREATE INDEX requests_by_run ON requests (run);
+CREATE INDEX requests_open ON requests (run, request) WHERE answer IS NULL;
 CREATE TABLE runs (
     run TEXT NOT NULL PRIMARY KEY,
     tenant TEXT NOT NULL,

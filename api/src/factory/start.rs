@@ -170,6 +170,7 @@ impl From<AskError> for Problem {
             AskError::Artifacts(_) => Self::new(ProblemKind::Unavailable, text).retry_after(60),
             AskError::NotAwaited(_) => Self::new(ProblemKind::Conflict, text),
             AskError::Refused(_) => Self::new(ProblemKind::Conflict, text),
+            AskError::Elsewhere(_) => Self::new(ProblemKind::Unavailable, text).retry_after(10),
             AskError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),
             AskError::Submit(error) => error.into(),
             AskError::Store(StoreError::Missing(_)) => Self::new(ProblemKind::NotFound, text),

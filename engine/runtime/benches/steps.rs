@@ -19,8 +19,8 @@ use engine_ports::{
     Services, StepContext, StepLog, StepSettings, ToolCommand, ToolError, ToolExit, ToolRunner, Withdrawn,
 };
 use engine_runtime::{
-    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, Logs, SpaceWatch, Submission, SystemClock,
-    SystemIds,
+    ActionSet, Engine, EngineDirs, EngineParts, InProcessBus, Logs, Sharing, SpaceWatch, Submission,
+    SystemClock, SystemIds,
 };
 use engine_stores::SqliteRunStore;
 use lang::{Catalogue, CompileOptions, SourceFile, Workflow, compile};

@@ -148,7 +148,7 @@ fn what_never_started_cannot_be_tried_again() {
 fn only_a_paused_step_waits_for_a_decision() {
     let hand = Hand::new(plan(vec![step("a", &[])], vec![]));
     let refused = hand.state.skip_paused(&path("a"), decided()).unwrap_err();
-    assert_eq!(refused, DecisionRefused::NotPaused { path: path("a"), phase: "ready" });
+    assert_eq!(refused, DecisionRefused::NotPaused { path: path("a"), phase: "ready".into() });
     let unknown = hand.state.skip_paused(&path("x"), decided()).unwrap_err();
     assert_eq!(unknown, DecisionRefused::NoStep(path("x")));
 }
@@ -166,7 +166,7 @@ fn a_held_run_starts_nothing_new_and_what_is_under_way_ends() {
     hand.start("a");
     hand.tell(hand.state.pause(decided()).unwrap());
     assert_eq!(hand.state.status(), RunStatus::Paused);
-    assert_eq!(hand.state.pause(decided()), Err(DecisionRefused::Run("is held already")));
+    assert_eq!(hand.state.pause(decided()), Err(DecisionRefused::Run("is held already".into())));
     hand.finish("a");
     assert_eq!((hand.status("b"), hand.state.ready().count()), (StepStatus::Ready, 0));
     hand.tell(hand.state.resume(decided()).unwrap());

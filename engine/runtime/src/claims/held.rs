@@ -69,9 +69,9 @@ impl Claims {
     pub(crate) fn take(&self, run: RunId) -> bool {
         let mut held = self.held();
         held.next += 1;
-        let hold = held.next;
+        let next = held.next;
         let before = held.runs.len();
-        held.runs.entry(run).or_insert(hold);
+        held.runs.entry(run).or_insert(next);
         held.runs.len() > before
     }
 

@@ -55,12 +55,8 @@ impl Shared {
         if self.drives(run).await? {
             let (answer, answered) = oneshot::channel();
             self.send(run, Message::Asked(ask, Reply::Here(answer))).await;
-            return answered.await.map_err(|_| match self.stopped.is_cancelled() {
-                true => AskError::Closing,
-                false => {
-                    AskError::Store(StoreError::Database("the run is being read anew; ask again".to_owned()))
-                }
-            });
+            let unknown = || StoreError::Database("the run is being read anew; ask again".to_owned());
+            return answered.await.map_err(|_| AskError::Store(unknown()));
         }
         let request = self.post(tenant, run, &ask).await?;
         let start = self.clock.monotonic();

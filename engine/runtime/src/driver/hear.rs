@@ -15,7 +15,7 @@ impl Actor {
         outstanding: &mut Outstanding,
     ) -> Result<(), IllegalTransition> {
         let told = match ask {
-            Ask::Cancel { by, reason } => self.take_word(Event::CancelRequested { by, reason }),
+            Ask::Cancel { by, reason } => self.take_word(&Event::CancelRequested { by, reason }),
             Ask::RetryUndo { by } => self.retry_undo(&by)?,
             Ask::Decide { decision, decided } => match decision.event(&self.state, decided) {
                 Ok(event) => self.record(&event).map(|()| Ok(1))?,
@@ -43,7 +43,7 @@ impl Actor {
                 Ok(usize::from(event.is_some()))
             }
             // What is not held any more was told before.
-            Ask::HoldEnded { kept } => self.take_word(Event::HoldEnded { kept }),
+            Ask::HoldEnded { kept } => self.take_word(&Event::HoldEnded { kept }),
         };
         self.reply(reply, told);
         // Before the next message: it may find another state.
@@ -51,8 +51,8 @@ impl Actor {
     }
 
     /// An event that means nothing where the run is says so itself.
-    fn take_word(&mut self, event: Event) -> Told {
-        self.record(&event).map(|()| 1).map_err(|refused| Refused::TooLate(refused.to_string()))
+    fn take_word(&mut self, event: &Event) -> Told {
+        self.record(event).map(|()| 1).map_err(|refused| Refused::TooLate(refused.to_string()))
     }
 
     fn retry_undo(&mut self, by: &str) -> Result<Told, IllegalTransition> {

@@ -52,19 +52,24 @@ async fn beside() {
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
 }
 
+#[expect(clippy::disallowed_methods, reason = "processes of this test's own")]
+fn command(program: &Path) -> Command {
+    Command::new(program)
+}
+
 /// The other process; it ends with this value.
 struct Process(Child);
 
 impl Process {
     fn start(told: &Beside) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut command = command(&std::env::current_exe().unwrap());
         command.args(["postgres::beside", "--exact", "--ignored", "--nocapture"]);
         command.env(ENGINE, serde_json::to_string(told).unwrap());
         Self(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
     }
 
     fn signal(&self, signal: &str) {
-        let status = Command::new("kill").arg(signal).arg(self.0.id().to_string()).status().unwrap();
+        let status = command(Path::new("kill")).arg(signal).arg(self.0.id().to_string()).status().unwrap();
         assert!(status.success(), "kill {signal}");
     }
 }

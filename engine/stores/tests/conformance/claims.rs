@@ -102,15 +102,15 @@ pub(crate) async fn a_finished_run_is_not_claimed_and_goes_with_its_claim(stores
     assert_eq!(stores.runs.renew_claims(worker, LONG).await.unwrap(), []);
 }
 
-fn claimed(worker: WorkerId, term: Term) -> Option<Claim> {
-    Some(Claim { worker, term })
+const fn claimed(worker: WorkerId, term: Term) -> Claim {
+    Claim { worker, term }
 }
 
 pub(crate) async fn a_new_run_is_claimed_for_its_creator(stores: &Stores) {
     let sample = Sample::default();
     let (one, two) = (sample.worker(), sample.worker());
     let mut new = sample.new_run(&TenantName::default_tenant());
-    new.commit.claim = claimed(one, LONG);
+    new.commit.claim = Some(claimed(one, LONG));
     let run = stores.runs.create(new).await.unwrap();
     assert_eq!(stores.runs.claim(two, LONG, 1).await.unwrap(), []);
     assert_eq!(stores.runs.renew_claims(one, LONG).await.unwrap(), [run]);
@@ -120,25 +120,25 @@ pub(crate) async fn who_lost_a_run_writes_nothing_to_it(stores: &Stores) {
     let sample = Sample::default();
     let (old, new) = (sample.worker(), sample.worker());
     let mut first = sample.new_run(&TenantName::default_tenant());
-    first.commit.claim = claimed(old, OVER);
+    first.commit.claim = Some(claimed(old, OVER));
     let run = stores.runs.create(first.clone()).await.unwrap();
     // A claim that is over and that nobody took over is as good as any.
     let mut commit = advance(&first.commit.run, &["one"]);
-    commit.claim = claimed(old, OVER);
+    commit.claim = Some(claimed(old, OVER));
     stores.runs.commit(commit.clone()).await.unwrap();
     assert_eq!(stores.runs.claim(new, LONG, 1).await.unwrap(), [run]);
     let before = everything(stores, &commit.run).await;
     let mut late = advance(&commit.run, &["two"]);
-    late.claim = claimed(old, LONG);
+    late.claim = Some(claimed(old, LONG));
     let error = stores.runs.commit(late.clone()).await.unwrap_err();
     assert!(matches!(error, StoreError::Fenced(_)), "{error}");
     assert_eq!(everything(stores, &commit.run).await, before);
-    late.claim = claimed(new, LONG);
+    late.claim = Some(claimed(new, LONG));
     stores.runs.commit(late).await.unwrap();
     // Who gave it up has no right either.
     assert!(stores.runs.release_claim(new, run).await.unwrap());
     let mut later = advance(&stores.runs.run_any_tenant(run).await.unwrap().unwrap(), &["three"]);
-    later.claim = claimed(new, LONG);
+    later.claim = Some(claimed(new, LONG));
     assert!(matches!(stores.runs.commit(later).await, Err(StoreError::Fenced(_))));
 }
 
@@ -180,25 +180,25 @@ pub(crate) async fn a_request_waits_for_whoever_holds_the_run(stores: &Stores) {
     assert_eq!(stores.runs.requests(one, 10).await.unwrap(), []);
     stores.runs.claim(one, OVER, 1).await.unwrap();
     assert_eq!(stores.runs.requests(one, 10).await.unwrap(), [ask.clone(), other.clone()]);
-    assert_eq!(stores.runs.requests(one, 1).await.unwrap(), [ask.clone()]);
+    assert_eq!(stores.runs.requests(one, 1).await.unwrap(), std::slice::from_ref(&ask));
     stores.runs.claim(two, LONG, 1).await.unwrap();
     assert_eq!(stores.runs.requests(one, 10).await.unwrap(), []);
     assert_eq!(stores.runs.take_answer(ask.id).await.unwrap(), None);
 
     // With the events that carry it out, and only with them.
     let mut late = advance(&first.commit.run, &["cancel_requested"]);
-    late.claim = claimed(one, LONG);
+    late.claim = Some(claimed(one, LONG));
     late.answers = vec![Answer { request: ask.id, answer: json!("stale") }];
     assert!(matches!(stores.runs.commit(late.clone()).await, Err(StoreError::Fenced(_))));
     assert_eq!(stores.runs.take_answer(ask.id).await.unwrap(), None);
-    late.claim = claimed(two, LONG);
+    late.claim = Some(claimed(two, LONG));
     late.answers = vec![Answer { request: ask.id, answer: json!({ "ok": null }) }];
     stores.runs.commit(late.clone()).await.unwrap();
-    assert_eq!(stores.runs.requests(two, 10).await.unwrap(), [other.clone()]);
+    assert_eq!(stores.runs.requests(two, 10).await.unwrap(), std::slice::from_ref(&other));
 
     // A refusal changes nothing of the run.
     let mut refusal = advance(&late.run, &[]);
-    refusal.claim = claimed(two, LONG);
+    refusal.claim = Some(claimed(two, LONG));
     refusal.answers = vec![Answer { request: other.id, answer: json!("refused") }];
     stores.runs.commit(refusal).await.unwrap();
     assert_eq!(stores.runs.requests(two, 10).await.unwrap(), []);
