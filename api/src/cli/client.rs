@@ -120,11 +120,7 @@ impl Server {
     async fn exchange(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| {
             let failure = Failure::new(format!("cannot reach {}: {}", self.base, root(&error)));
-            if is_refused(&error) {
-                failure.help("is the server running? `image-factory serve` starts one")
-            } else {
-                failure.help("check the URL, the proxy and the network")
-            }
+            failure.help(advice(&error))
         })?;
         if response.status().is_success() {
             return Ok(response);
@@ -206,6 +202,22 @@ fn root(error: &reqwest::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+/// What to do about a server that cannot be reached.
+fn advice(error: &reqwest::Error) -> &'static str {
+    let why = root(error);
+    if is_refused(error) {
+        "is the server running? `image-factory serve` starts one"
+    } else if why.contains("CaUsedAsEndEntity") {
+        "its certificate is that of an authority; make one for a server, with \
+         `openssl req -x509 -addext basicConstraints=critical,CA:FALSE -addext subjectAltName=DNS:NAME …`"
+    } else if why.contains("certificate") {
+        "a certificate that the system does not trust is named by `--set steps.ca_bundle=FILE`; it has to be valid \
+         now, and for the host of the URL"
+    } else {
+        "check the URL, the proxy and the network"
+    }
 }
 
 /// `text` as a part of a path or a query.

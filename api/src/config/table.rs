@@ -185,7 +185,12 @@ const ROWS: &[Setting] = &[
     row("steps.mirrors.pypi", Kind::Url, None, "Index for pip."),
     row("steps.mirrors.npm", Kind::Url, None, "Registry for npm."),
     row("steps.mirrors.go", Kind::Text, None, "`GOPROXY` for Go."),
-    row("steps.mirrors.registries", Kind::Map, None, "Image registries: host as written = host to use."),
+    row(
+        "steps.mirrors.registries",
+        Kind::Map,
+        Some("docker.io=docker.io"),
+        "Image registries that `FROM` may name: host as written = host to use. A registry that is not here is refused; a table that is set replaces the default.",
+    ),
     row("steps.mirrors.git", Kind::Map, None, "Git hosts: URL prefix as written = URL prefix to use."),
     row("steps.git_roots", Kind::Paths, None, "Folders below which `file://` repositories may lie."),
     row(

@@ -11,7 +11,7 @@ mod under_way;
 
 pub(crate) use deliver::{Concluded, delivery_url, work_off};
 pub(crate) use pending::resume_pending;
-pub(crate) use push::Push;
+pub(crate) use push::{Push, PushError};
 pub(crate) use signature::Claimed;
 pub(crate) use slots::DeliverySlots;
 pub(crate) use source::{

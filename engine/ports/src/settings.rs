@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 /// Where packages and images are fetched from, in place of the usual hosts.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MirrorMap {
     /// Base URL of the Debian mirror. Unset: the first `deb` source of the worker itself.
@@ -19,10 +19,28 @@ pub struct MirrorMap {
     pub npm: Option<String>,
     /// `GOPROXY` for Go.
     pub go: Option<String>,
-    /// Image registries: host as written → host to use.
+    /// Image registries that builds may fetch from: host as written → host to use.
     pub registries: BTreeMap<String, String>,
     /// Git hosts: URL prefix as written → URL prefix to use.
     pub git: BTreeMap<String, String>,
+}
+
+/// The registry that a Containerfile means which names none.
+const USUAL_REGISTRY: &str = "docker.io";
+
+impl Default for MirrorMap {
+    fn default() -> Self {
+        let usual = USUAL_REGISTRY.to_owned();
+        Self {
+            apt: None,
+            apt_archives: BTreeMap::new(),
+            pypi: None,
+            npm: None,
+            go: None,
+            registries: BTreeMap::from([(usual.clone(), usual)]),
+            git: BTreeMap::new(),
+        }
+    }
 }
 
 /// What reaches tools and build containers, and never stays in an image.

@@ -47,6 +47,10 @@ pub(in crate::cli) fn init(command: &Init, setup: &Setup) -> Result<(), Failure>
         None => "no Containerfile was found: it puts the files of the repository into an image".to_owned(),
     };
     setup.ui.note(what);
+    if let Some(template) = found.packer.first() {
+        let template = template.display();
+        setup.ui.note(format!("{template} is a Packer template: this version has no action for it yet"));
+    }
     for more in found.containerfiles.iter().skip(1) {
         setup.ui.note(format!("{} is not built yet", more.display()));
     }

@@ -15,7 +15,7 @@ use crate::filters::Places;
 use crate::model::DeliveryView;
 use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Body};
-use crate::trigger::{Concluded, Push, delivery_url, work_off};
+use crate::trigger::{Concluded, Push, PushError, delivery_url, work_off};
 
 pub(super) async fn receive(
     factory: &Arc<Factory>,
@@ -41,8 +41,13 @@ pub(super) async fn receive(
         Problem::new(ProblemKind::BadRequest, text)
     })?;
     let push = Push::read(&body).map_err(|error| {
-        Problem::new(ProblemKind::BadRequest, error.to_string())
-            .help("set the webhook's content type to `application/json`")
+        let help = match &error {
+            PushError::Form(_) => {
+                "the body has to be the JSON of a push: set the webhook's content type to `application/json`"
+            }
+            PushError::Field { .. } => "send the payload of a push as GitHub does",
+        };
+        Problem::new(ProblemKind::BadRequest, error.to_string()).help(help)
     })?;
     // What follows may wait; the place in memory is another sender's meanwhile.
     drop((body, place));

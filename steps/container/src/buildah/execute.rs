@@ -242,7 +242,11 @@ fn from_registries(asked: &Asked, wanted: &Wanted, ctx: &StepContext) -> Result<
             "the Containerfile builds on {image}, but images of `{}` are not allowed here",
             image.host
         ))
-        .help("the operator allows a registry in `mirrors.registries`; or build on `base` and `ARG BASE`")),
+        .help(format!(
+            "the operator allows it with `--set steps.mirrors.registries={0}={0}`, or in the configuration file; or \
+             build on an image of the factory, with `base` and `ARG BASE`",
+            image.host
+        ))),
     }
 }
 

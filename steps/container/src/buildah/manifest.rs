@@ -12,7 +12,8 @@ reaches the worker's own loopback.
 
 **What to build on.** With `base` (a root file system) or `base_image` (an image of another step), the Containerfile
 says `ARG BASE` and `FROM ${BASE}`. Each entry of `images` is an `ARG` of its name in the same way, for further stages.
-An image of a registry works where the operator allows its host (`mirrors.registries`); it is fetched before the build
+An image of a registry works where the operator allows its host (`steps.mirrors.registries`; `docker.io` unless
+that says otherwise); it is fetched before the build
 starts. Everything else that a Containerfile may name, such as files of the worker, is refused.
 
 **What a Containerfile may say.** Instructions in one line or continued with `\\`, with the flags `--from`, `--chown`,

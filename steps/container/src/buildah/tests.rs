@@ -208,7 +208,7 @@ async fn a_file_of_the_worker_or_an_unknown_registry_is_refused() {
     let harness = Harness::new();
     for (file, subject) in [
         ("FROM oci:/etc", "names a file"),
-        ("FROM debian:12", "docker.io"),
+        ("FROM registry.example/debian:12", "registry.example"),
         ("FROM ${BASE}", "BASE"),
         ("FROM localhost/image-factory/base:latest", "localhost"),
     ] {

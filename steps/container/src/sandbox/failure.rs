@@ -56,7 +56,7 @@ fn fetching(said: &str, has: &impl Fn(&[&str]) -> bool) -> ActionError {
         return ActionError::permanent(message).help("check the image's name and tag in the Containerfile");
     }
     ActionError::transient(message)
-        .help("check that the worker reaches the registry, or name a mirror in `mirrors.registries`")
+        .help("check that the worker reaches the registry, or name a mirror in `steps.mirrors.registries`")
 }
 
 const FULL: &[&str] = &["no space left on device", "No space left on device", "disk quota exceeded"];

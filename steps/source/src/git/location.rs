@@ -1,6 +1,6 @@
 //! Which repository a URL names, and whether it may be reached.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use engine_ports::{ActionError, StepSettings};
 
@@ -84,16 +84,30 @@ fn mirrored(url: &str, settings: &StepSettings) -> Option<(String, bool)> {
 
 /// The real place of a local repository, which must lie below a configured root.
 fn below_roots(path: &str, roots: &[PathBuf]) -> Result<PathBuf, &'static str> {
-    const OUTSIDE: &str = "lies below none of the configured `git_roots`";
+    const OUTSIDE: &str = "lies below none of the folders of `steps.git_roots`";
     let real = Path::new(path).canonicalize();
     let allowed = |real: &Path| {
         roots.iter().filter_map(|root| root.canonicalize().ok()).any(|root| real.starts_with(root))
     };
     match real {
         Ok(real) if allowed(&real) => Ok(real),
+        Err(_) if allowed_as_written(path, roots) => Err("is not there"),
         // Whether something lies outside of the roots is nobody's business.
         _ => Err(OUTSIDE),
     }
+}
+
+/// Whether the path lies below a root as it is written, for one that does not exist.
+fn allowed_as_written(path: &str, roots: &[PathBuf]) -> bool {
+    let path = Path::new(path);
+    let plain = path.components().all(|part| matches!(part, Component::RootDir | Component::Normal(_)));
+    // The nearest folder that exists decides: a link may lead elsewhere.
+    let nearest = path.ancestors().find_map(|folder| folder.canonicalize().ok());
+    let below = |root: &PathBuf| {
+        let root = root.canonicalize().ok();
+        root.zip(nearest.as_ref()).is_some_and(|(root, nearest)| nearest.starts_with(root))
+    };
+    plain && roots.iter().any(below)
 }
 
 /// Git decodes `%xx` in file URLs, so everything unusual is written that way.
@@ -212,6 +226,12 @@ mod tests {
         assert!(inside.url.ends_with("root%20with%20space/repo"), "{inside:?}");
         for outside in [url("door"), url("../other"), url("nowhere"), format!("{}x", root.display())] {
             assert!(locate(&outside, &settings).is_err(), "{outside}");
+        }
+        // Only what would be allowed is said to be missing.
+        let why = |url: &str| locate(url, &settings).unwrap_err().to_string();
+        assert!(why(&url("nowhere")).contains("is not there"));
+        for outside in [url("door/nowhere"), url("../nowhere"), "file:///nowhere/at/all".to_owned()] {
+            assert!(why(&outside).contains("below none"), "{outside}");
         }
     }
 
