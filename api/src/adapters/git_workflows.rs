@@ -38,6 +38,7 @@ fn workflow(file: RepositoryFile) -> WorkflowFile {
     let text = match file.content {
         Content::Bytes(bytes) => WorkflowText::Bytes(bytes),
         Content::TooLarge(bytes) => WorkflowText::TooLarge(bytes),
+        Content::Link => WorkflowText::Link,
     };
     WorkflowFile { path: file.path, text }
 }

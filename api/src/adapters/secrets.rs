@@ -53,7 +53,11 @@ impl SecretStore for FileSecrets {
             unusable("it is not UTF-8 text")
         })?;
         // An editor ends a file with a line break that nobody means.
-        Ok(SecretText::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+        let text = text.trim_end_matches(['\n', '\r']);
+        if text.is_empty() {
+            return Err(unusable("its file is empty"));
+        }
+        Ok(SecretText::new(text.to_owned()))
     }
 }
 
@@ -94,6 +98,9 @@ mod tests {
             std::fs::Permissions::from_mode(0o700),
         )
         .unwrap();
+        std::fs::write(&path, "\n").unwrap();
+        let empty = get("default", "deploy").await.unwrap_err();
+        assert!(empty.to_string().contains("empty"), "{empty}");
         let missing = get("other", "deploy").await.unwrap_err();
         assert_eq!(missing, SecretError::Missing("deploy".to_owned()));
         let binary = get("default", "binary").await.unwrap_err();

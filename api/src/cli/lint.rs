@@ -95,11 +95,14 @@ pub(super) fn options(limits: Limits, trust: Option<TrustArg>) -> CompileOptions
 /// Reads a workflow, no more of it than the limit allows and one byte.
 pub(super) fn read(path: &Path, limits: &Limits) -> Result<SourceFile, Failure> {
     let mut bytes = Vec::new();
-    let opened = std::fs::File::open(path);
-    opened
-        .and_then(|file| file.take(limits.workflow_bytes.saturating_add(1)).read_to_end(&mut bytes))
+    let size = std::fs::File::open(path)
+        .and_then(|file| {
+            let size = file.metadata()?.len();
+            file.take(limits.workflow_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+            Ok(size)
+        })
         .map_err(|error| Failure::unreadable(path, &error))?;
-    Ok(SourceFile::from_bytes(path.to_string_lossy(), &bytes))
+    Ok(SourceFile::from_bytes(path.to_string_lossy(), &bytes).cut_from(size))
 }
 
 /// A diagnostic for people.

@@ -1,5 +1,6 @@
 //! `run FILE`: a workflow here and now, without a server, on the same engine.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,8 +136,10 @@ async fn execute(
     let folder = wired.folder.path().to_owned();
     let mut local = LocalRun { factory: Arc::clone(factory), run, news, plan: plan.steps.into(), folder };
     let mut following = std::pin::pin!(follow(&mut local, ui));
+    let standstill = std::pin::pin!(tell_standstill(factory, ui));
     let reason = tokio::select! {
         ended = &mut following => return ended,
+        never = standstill => match never {},
         signal = signals.stop() => {
             ui.note(format!("{signal}: cancelling the run; what it made is undone (a second signal ends at once)"));
             "the command was interrupted"
@@ -157,6 +160,22 @@ async fn execute(
     tokio::select! {
         ended = following => ended,
         _ = signals.stop() => Err(Failure::new("ended at once; the next `run` with this data folder continues")),
+    }
+}
+
+/// Says why nothing starts, each time that this changes.
+async fn tell_standstill(factory: &Factory, ui: Ui) -> Infallible {
+    let mut told = None;
+    loop {
+        let paused = factory.engine.status().slots.paused;
+        if paused != told {
+            match &paused {
+                Some(reason) => ui.note(format!("nothing starts now: {reason}")),
+                None => ui.note("steps start again"),
+            }
+            told = paused;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -131,6 +131,7 @@ impl Factory {
     pub(crate) fn compile_file(&self, file: &WorkflowFile, trust_host: bool) -> Compilation {
         match &file.text {
             WorkflowText::Bytes(text) => self.compile(&file.path, text, trust_host),
+            WorkflowText::Link => lang::refuse_link(&file.path),
             WorkflowText::TooLarge(bytes) => lang::refuse_too_large(&file.path, *bytes, &self.config.limits),
         }
     }

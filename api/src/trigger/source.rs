@@ -22,6 +22,8 @@ pub(crate) enum WorkflowText {
     Bytes(Vec<u8>),
     /// More than may be read: how many bytes it has.
     TooLarge(u64),
+    /// It is a symbolic link.
+    Link,
 }
 
 /// A ref that was looked up.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use vocab::{ActionManifest, ActionRef, Limits};
 
 use crate::check::check;
-use crate::diagnostic::Findings;
+use crate::diagnostic::{Finding, Findings};
 use crate::document::read;
 use crate::syntax::{compose, too_large};
-use crate::{Diagnostic, SourceFile, Workflow};
+use crate::{Code, Diagnostic, SourceFile, Span, Workflow};
 
 /// What the operator allows the project that a file belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +82,19 @@ pub fn compile(source: &SourceFile, catalogue: &Catalogue, options: &CompileOpti
 pub fn refuse_too_large(file: &str, bytes: u64, limits: &Limits) -> Compilation {
     let mut findings = Findings::default();
     findings.push(too_large(bytes, limits.workflow_bytes));
+    refuse(file, findings)
+}
+
+/// What is said of a workflow in a repository that is a symbolic link.
+pub fn refuse_link(file: &str) -> Compilation {
+    let mut findings = Findings::default();
+    let message = "the file is a symbolic link, which is not followed";
+    let help = "put the workflow itself there: what a link leads to is not part of the commit that is read";
+    findings.push(Finding::new(Code::Link, Span::default(), message).help(help));
+    refuse(file, findings)
+}
+
+fn refuse(file: &str, findings: Findings) -> Compilation {
     let (diagnostics, omitted) = findings.finish(&SourceFile::from_bytes(file, b""));
     Compilation { workflow: None, diagnostics, omitted }
 }

@@ -12,7 +12,7 @@ mod model;
 mod schema;
 mod syntax;
 
-pub use compile::{Catalogue, Compilation, CompileOptions, Trust, compile, refuse_too_large};
+pub use compile::{Catalogue, Compilation, CompileOptions, Trust, compile, refuse_link, refuse_too_large};
 pub use diagnostic::{Code, Diagnostic, Label, Location, Severity, explain, nearest};
 pub use expr::{
     BinaryOp, EachField, EvalError, EvalProblem, Expr, ExprKind, Function, Part, Reference, RunField, Scope,

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use lang::{Code, Severity, Workflow, compile};
+use lang::{Code, Compilation, CompileOptions, Severity, SourceFile, Workflow, compile};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
@@ -45,7 +45,7 @@ fn compiles(file: &Path) -> Result<(), Failed> {
 /// An invalid file gives no workflow and at least one error, all inside the file.
 fn is_refused(file: &Path) -> Result<(), Failed> {
     let (source, options) = corpus::load(file)?;
-    let compilation = compile(&source, &corpus::catalogue()?, &options);
+    let compilation = compiled(file, &source, &options)?;
     if compilation.workflow.is_some() {
         return Err("compiles".into());
     }
@@ -54,6 +54,14 @@ fn is_refused(file: &Path) -> Result<(), Failed> {
     }
     let rendered: String = compilation.diagnostics.iter().map(|it| it.render(&source) + "\n").collect();
     compare(&file.with_extension("diagnostics.txt"), &rendered)
+}
+
+/// A file as whoever reads a repository takes it.
+fn compiled(file: &Path, source: &SourceFile, options: &CompileOptions) -> Result<Compilation, Failed> {
+    if file.is_symlink() {
+        return Ok(lang::refuse_link(source.name()));
+    }
+    Ok(compile(source, &corpus::catalogue()?, options))
 }
 
 /// Compares with the snapshot; a snapshot that would be empty is left out.
@@ -81,11 +89,10 @@ fn compare(snapshot: &Path, found: &str) -> Result<(), Failed> {
 
 /// Each code is shown by at least one file of the corpus.
 fn every_code_is_triggered() -> Result<(), Failed> {
-    let catalogue = corpus::catalogue()?;
     let mut missing: BTreeSet<Code> = Code::ALL.iter().copied().collect();
     for file in corpus::files("valid").into_iter().chain(corpus::files("invalid")) {
         let (source, options) = corpus::load(&file)?;
-        for diagnostic in compile(&source, &catalogue, &options).diagnostics {
+        for diagnostic in compiled(&file, &source, &options)?.diagnostics {
             missing.remove(&diagnostic.code);
         }
     }

@@ -69,6 +69,14 @@ impl<'a> Tools<'a> {
         self.runner.run(command, self.log, self.cancel).await.map_err(|error| self.explain(&error))
     }
 
+    /// Refuses to go on without a program that another one starts: what that says of it helps nobody.
+    pub fn require(&self, program: &str) -> Result<(), ActionError> {
+        match self.runner.find(program) {
+            Some(_) => Ok(()),
+            None => Err(self.explain(&ToolError::NotFound(program.to_owned()))),
+        }
+    }
+
     fn explain(&self, error: &ToolError) -> ActionError {
         let class = match error {
             ToolError::NotFound(_) | ToolError::TooMuchOutput { .. } => ErrorClass::Permanent,
@@ -146,6 +154,22 @@ mod tests {
         let error = run(ToolCommand::new("frobnicate", std::env::temp_dir())).await.unwrap_err();
         assert_eq!(error.class, ErrorClass::Permanent);
         assert!(error.message.contains("frobnicate") && error.message.contains("test/run"), "{error}");
+        assert_eq!(error.help.as_deref(), Some("apt-get install frob-utils"));
+    }
+
+    #[test]
+    fn a_program_that_another_one_starts_is_missed_before() {
+        let (log, cancel) = (CollectingLog::default(), CancellationToken::new());
+        let manifest = Manifest::new("test/run", 1, "").tool("frobnicate", "frob-utils").example("");
+        let tools = Tools {
+            asked_by: "test/run",
+            needs: &manifest.tools,
+            runner: &DirectTools,
+            log: &log,
+            cancel: &cancel,
+        };
+        assert_eq!(tools.require("sh"), Ok(()));
+        let error = tools.require("frobnicate").unwrap_err();
         assert_eq!(error.help.as_deref(), Some("apt-get install frob-utils"));
     }
 

@@ -52,6 +52,8 @@ pub enum Content {
     Bytes(Vec<u8>),
     /// So many bytes that none of them was read.
     TooLarge(u64),
+    /// A symbolic link: what it leads to is not in the commit.
+    Link,
 }
 
 /// The files that matched in a folder of a commit.
@@ -127,7 +129,7 @@ impl RepositoryReader {
 
     /// The files directly in `folder` (no deeper) whose names end in one of `suffixes`, at a commit, by path.
     ///
-    /// A folder that is not there holds no files. Links are left out: what they lead to is not in the commit. A file
+    /// A folder that is not there holds no files. Links are not followed: what they lead to is not in the commit. A file
     /// that is too large keeps the others from nothing: it comes with its size alone. Of too many files none is read.
     pub async fn read_files(
         &self,
@@ -153,8 +155,10 @@ impl RepositoryReader {
             return Ok(Files::TooMany { found: matching.len(), most: self.bounds.files });
         }
         let mut files = Vec::new();
-        for (path, id, size) in matching {
-            let content = if size > self.bounds.file_bytes as u64 {
+        for (path, kind, id, size) in matching {
+            let content = if kind == Kind::Link {
+                Content::Link
+            } else if size > self.bounds.file_bytes as u64 {
                 Content::TooLarge(size)
             } else {
                 Content::Bytes(git.read(&repo, &["cat-file", "blob", &id], self.bounds.file_bytes).await?)
@@ -259,16 +263,29 @@ fn want(source: &Source, commit: &str) -> Want {
     Want { commit: commit.to_owned(), hint }
 }
 
-/// Regular files of `git ls-tree -z -l`: path, id and size.
-fn listed<'a>(listing: &'a [u8], suffixes: &'a [&str]) -> impl Iterator<Item = (String, String, u64)> + 'a {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Link,
+}
+
+/// Files and links of `git ls-tree -z -l`: path, kind, id and size.
+fn listed<'a>(
+    listing: &'a [u8],
+    suffixes: &'a [&str],
+) -> impl Iterator<Item = (String, Kind, String, u64)> + 'a {
     listing.split(|byte| *byte == 0).filter_map(|row| {
         let row = std::str::from_utf8(row).ok()?;
         let (facts, path) = row.split_once('\t')?;
         let mut facts = facts.split_ascii_whitespace();
         let (mode, _, id, size) = (facts.next()?, facts.next()?, facts.next()?, facts.next()?);
-        let regular = mode.starts_with("100");
+        let kind = match mode {
+            "120000" => Kind::Link,
+            mode if mode.starts_with("100") => Kind::File,
+            _ => return None,
+        };
         let matches = suffixes.iter().any(|suffix| path.ends_with(suffix));
-        (regular && matches).then(|| Some((path.to_owned(), id.to_owned(), size.parse().ok()?)))?
+        matches.then(|| Some((path.to_owned(), kind, id.to_owned(), size.parse().ok()?)))?
     })
 }
 

@@ -165,6 +165,12 @@ fn help_for(give: &Type, want: &Type) -> Option<String> {
     })
 }
 
+/// Whether a text is a number of too many digits, or in quotes one of few.
+fn is_whole_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    digits.len() >= 19 && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn help_for_literal(value: &Value, want: &Type) -> Option<String> {
     match (want, value) {
         (Type::Enum(words), Value::String(text)) => {
@@ -181,6 +187,9 @@ fn help_for_literal(value: &Value, want: &Type) -> Option<String> {
             "a secret is never written out; declare an input of type secret and pass `${{ inputs.NAME }}`"
                 .to_owned(),
         ),
+        (Type::Integer, Value::String(text)) if is_whole_number(text) => {
+            Some("an integer has 64 bits: from -9223372036854775808 to 9223372036854775807".to_owned())
+        }
         (Type::Integer | Type::Number | Type::Boolean, Value::String(_)) => {
             Some("without quotes it is no text".to_owned())
         }

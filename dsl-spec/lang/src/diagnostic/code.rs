@@ -106,6 +106,7 @@ codes! {
     IF0058 ValueTooLarge Error "more than a step may take or give";
     IF0059 NoEffect Warning "a setting without effect";
     IF0060 OddForm Error "a number or a text in a form that expressions do not have";
+    IF0061 Link Error "the file is a symbolic link";
 }
 
 impl FromStr for Code {

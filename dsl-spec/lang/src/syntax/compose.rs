@@ -104,8 +104,8 @@ fn bounded<'a>(source: &'a SourceFile, limits: &Limits) -> Result<&'a str, Findi
     let text = source.text();
     // Places are 32 bits wide.
     let most = limits.workflow_bytes.min(u64::from(u32::MAX / 2));
-    if text.len() as u64 > most {
-        return Err(too_large(text.len() as u64, most));
+    if source.bytes() > most {
+        return Err(too_large(source.bytes(), most));
     }
     if let Some(at) = source.invalid_at() {
         let at = u32::try_from(at).unwrap_or(u32::MAX);

@@ -9,6 +9,7 @@ pub struct SourceFile {
     text: String,
     line_starts: Vec<usize>,
     invalid_at: Option<usize>,
+    bytes: u64,
 }
 
 impl SourceFile {
@@ -16,13 +17,25 @@ impl SourceFile {
     pub fn new(name: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { name: name.into(), text, line_starts, invalid_at: None }
+        let bytes = text.len() as u64;
+        Self { name: name.into(), text, line_starts, invalid_at: None, bytes }
     }
 
     /// A file of any bytes. What is not UTF-8 is remembered and reported by `compile`.
     pub fn from_bytes(name: impl Into<String>, bytes: &[u8]) -> Self {
         let invalid_at = std::str::from_utf8(bytes).err().map(|error| error.valid_up_to());
         Self { invalid_at, ..Self::new(name, String::from_utf8_lossy(bytes)) }
+    }
+
+    /// Says how many bytes the whole file has of which this is the start.
+    #[must_use]
+    pub fn cut_from(self, bytes: u64) -> Self {
+        Self { bytes: bytes.max(self.bytes), ..self }
+    }
+
+    /// How many bytes the file has.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The name for messages.

@@ -10,13 +10,14 @@ use engine_core::run::{Failure, Promise, Report};
 use engine_ports::{Action, ActionError, HoldOwner, LogStream, MemoEntry, StepContext, StepLog};
 use futures::FutureExt as _;
 use tokio::sync::oneshot;
-use vocab::{ActionRef, ErrorClass, Inputs, RunId, StepPath};
+use vocab::{ActionRef, ErrorClass, Inputs, Outputs, RunId, StepPath, Value};
 
 use super::journal::AttemptJournal;
 use super::leash::{Leash, Stop};
 use super::{REPEAT_PAUSE, check, memo, secrets};
 use crate::dispatch::Slot;
 use crate::driver::{Message, RunMeta};
+use crate::effects::holds_secret;
 use crate::engine::CompleteLog;
 use crate::logs::LogName;
 use crate::shared::Shared;
@@ -234,6 +235,7 @@ async fn perform(
         memo::Answer::Off => (None, None),
     };
     let outputs = action.execute(&ctx, inputs.clone()).await?;
+    without_secrets(&outputs, ctx.log.as_ref())?;
     if let Err(failure) = assignment.promise.check(&outputs) {
         return Ok(Report::Failed(failure).into());
     }
@@ -246,6 +248,18 @@ async fn perform(
         None => None,
     };
     Ok(Outcome { report: Report::Succeeded { outputs, cached: None, key: asked }, memo })
+}
+
+/// Outputs are kept and shown; a secret never becomes a value.
+fn without_secrets(outputs: &Outputs, log: &dyn StepLog) -> Result<(), ActionError> {
+    let told = |value: &Value| serde_json::to_value(value).is_ok_and(|json| holds_secret(&json, log));
+    match outputs.iter().find(|(_, value)| told(value)) {
+        None => Ok(()),
+        Some((name, _)) => Err(ActionError::permanent(format!(
+            "the output `{name}` holds a secret that the step was given, and outputs are kept and shown"
+        ))
+        .help("leave it out: a step that needs the secret takes it by an input of type `secret`")),
+    }
 }
 
 /// What the result means, given why the attempt had to stop.

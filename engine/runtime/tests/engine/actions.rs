@@ -165,6 +165,11 @@ impl Action for Plain {
                 ctx.log.line(LogStream::Stdout, &format!("the secret is {}", secret.expose()));
                 Err(ActionError::permanent(format!("cannot log in with {}", secret.expose())))
             }
+            "tell_secret" => {
+                let name = SecretRef("deploy".to_owned());
+                let secret = ctx.services.secrets.get(&ctx.tenant, &name).await.unwrap();
+                Ok(word(&format!("https://me:{}@host/", secret.expose())))
+            }
             "folder" => {
                 let empty = std::fs::read_dir(&ctx.work).unwrap().count() == 0;
                 std::fs::write(ctx.work.join("left"), "x").unwrap();

@@ -6,6 +6,7 @@ use engine_ports::RunStore as _;
 use engine_runtime::Standing;
 use vocab::{RunStatus, StepStatus, Value};
 
+use crate::outside::SECRET;
 use crate::world::{BOTH, On, World};
 
 const CHAIN: &str = "steps:
@@ -239,6 +240,20 @@ async fn a_work_folder_is_empty_at_the_start_and_gone_at_the_end() {
     engine.shutdown().await;
     assert!(world.outside.events()[1].ends_with("empty true"), "{:?}", world.outside.events());
     assert_eq!(std::fs::read_dir(world.home.path().join("work")).unwrap().count(), 0);
+    world.close(engine).await;
+}
+
+#[tokio::test]
+async fn a_secret_does_not_become_an_output() {
+    let world = World::new(On::Memory).await;
+    let engine = world.start().await;
+    let row =
+        world.run(&engine, "steps:\n  a:\n    uses: test/plain@v1\n    with: { act: tell_secret }\n").await;
+    assert_eq!(row.status, RunStatus::Failed);
+    let error = world.step(row.id, "a").await.error.unwrap();
+    assert!(error["message"].as_str().unwrap().contains("`word` holds a secret"), "{error}");
+    let events = world.store.events(row.id, 0, 1000).await.unwrap();
+    assert!(!serde_json::to_string(&events).unwrap().contains(SECRET));
     world.close(engine).await;
 }
 

@@ -40,6 +40,8 @@ impl<'a> Bench<'a> {
         manifest: &'a ActionManifest,
         pins: Vec<Pin>,
     ) -> Result<Self, ActionError> {
+        let tools = Tools::of(ctx, manifest);
+        tools.require("buildah")?;
         let registries = registries_conf(&ctx.services.settings.mirrors.registries, &pins);
         for (name, text) in [("containers.conf", containers_conf("runc")), ("registries.conf", registries)] {
             let file = ctx.work.join(name);
@@ -49,7 +51,7 @@ impl<'a> Bench<'a> {
         storage.without_shifting().await?;
         Ok(Self {
             ctx,
-            tools: Tools::of(ctx, manifest),
+            tools,
             storage,
             pins,
             lent: Lent::prepare(ctx).await?,

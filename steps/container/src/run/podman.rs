@@ -27,17 +27,13 @@ impl<'a> Podman<'a> {
         ctx: &'a StepContext,
         manifest: &'a ActionManifest,
     ) -> Result<Self, ActionError> {
+        let tools = Tools::of(ctx, manifest);
+        tools.require("podman")?;
         let runtime = runtime(ctx)?;
         let conf = ctx.work.join("containers.conf");
         let text = containers_conf(&runtime.to_string_lossy());
         tokio::fs::write(&conf, text).await.map_err(io_failed("write", &conf))?;
-        Ok(Self {
-            ctx,
-            tools: Tools::of(ctx, manifest),
-            storage: Storage::below(&ctx.work),
-            runtime,
-            root: is_root(),
-        })
+        Ok(Self { ctx, tools, storage: Storage::below(&ctx.work), runtime, root: is_root() })
     }
 
     fn command(&self) -> ToolCommand {

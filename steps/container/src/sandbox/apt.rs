@@ -72,7 +72,7 @@ fn no_url(what: &str, text: &str) -> ActionError {
     // A mirror may hold a password.
     let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
     ActionError::permanent(format!("the operator configured a {what} that is no http or https URL: `{host}`"))
-        .help("correct `mirrors.apt_archives` or `mirrors.apt` in the factory's settings")
+        .help("correct `steps.mirrors.apt_archives` or `steps.mirrors.apt` in the factory's settings")
 }
 
 /// Writes into `folder` all that apt reads and runs, so that every user may.

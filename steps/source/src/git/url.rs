@@ -80,7 +80,9 @@ pub(super) fn parse(url: &str) -> Result<Parsed, &'static str> {
         _ => return Err("has a protocol that is not allowed"),
     };
     if transport != Transport::Ssh && authority.contains('@') {
-        return Err("holds credentials; put them into a secret and give it as `credentials`");
+        return Err(
+            "holds credentials; put them into a secret and give it as `credentials` (of a step), or `--credentials-secret` (of a project)",
+        );
     }
     Ok(Parsed { transport, host: Some(authority_of(authority)?) })
 }
@@ -90,7 +92,9 @@ fn authority_of(authority: &str) -> Result<(Host, Option<u16>), &'static str> {
     const NO_HOST: &str = "has no proper host";
     let (user, place) = authority.split_once('@').unwrap_or(("git", authority));
     if user.contains(':') {
-        return Err("holds a password; put it into a secret and give it as `credentials`");
+        return Err(
+            "holds a password; put it into a secret and give it as `credentials` (of a step), or `--credentials-secret` (of a project)",
+        );
     }
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if user.is_empty() || user.starts_with('-') || !user.bytes().all(plain) {

@@ -44,7 +44,9 @@ async fn workflows_are_read_at_their_commit_and_links_are_not_git() {
         let read = reader.read_files(&source, commit, ".image-factory", &[".yaml", ".yml"], &cancel);
         let files = all(read.await.unwrap());
         let names: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
-        assert_eq!(names, [".image-factory/build.yaml", ".image-factory/test.yml"]);
+        let link = ".image-factory/link.yaml";
+        assert_eq!(names, [".image-factory/build.yaml", link, ".image-factory/test.yml"]);
+        assert_eq!(files[1].content, Content::Link);
         assert_eq!(files[0].content, Content::Bytes(wanted.into()));
     }
     let none = reader.read_files(&source, &first, "no-such-folder", &[".yaml"], &cancel).await.unwrap();
@@ -79,7 +81,7 @@ async fn too_many_files_are_refused_git() {
     let reader = reader(&repository, Bounds { files: 1, ..Bounds::default() });
     let commit = repository.head();
     let read = reader.read_files(&source, &commit, ".image-factory", &[".yaml", ".yml"], &cancel);
-    assert_eq!(read.await.unwrap(), Files::TooMany { found: 2, most: 1 });
+    assert_eq!(read.await.unwrap(), Files::TooMany { found: 3, most: 1 });
 }
 
 #[tokio::test]
@@ -93,7 +95,7 @@ async fn a_file_that_is_too_large_comes_with_its_size_alone_git() {
     let reader = reader(&repository, Bounds { file_bytes: 100, ..Bounds::default() });
     let read = reader.read_files(&source, &commit, ".image-factory", &[".yaml", ".yml"], &cancel);
     let files: Vec<_> = all(read.await.unwrap()).into_iter().map(|file| file.content).collect();
-    assert_eq!(files, [Content::Bytes(b"kind: Workflow\n".into()), Content::TooLarge(101)]);
+    assert_eq!(files, [Content::Bytes(b"kind: Workflow\n".into()), Content::Link, Content::TooLarge(101)]);
 }
 
 #[tokio::test]
@@ -112,12 +114,12 @@ async fn a_cache_that_a_crash_left_half_made_is_made_again_git() {
     let bare = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
     std::fs::remove_file(bare.join("info/attributes")).unwrap();
     std::fs::remove_file(bare.join("HEAD")).unwrap();
-    assert_eq!(all(read().await.unwrap()).len(), 1);
+    assert_eq!(all(read().await.unwrap()).len(), 2);
     std::fs::write(bare.join("shallow.lock"), "").unwrap();
     repository.write("more", "x");
     let next = repository.commit("next");
     let read = reader.read_files(&source, &next, ".image-factory", &[".yaml"], &cancel);
-    assert_eq!(all(read.await.unwrap()).len(), 1);
+    assert_eq!(all(read.await.unwrap()).len(), 2);
 }
 
 #[tokio::test]
