@@ -103,6 +103,13 @@ impl Problem {
             .help("`image-factory lint FILE` shows them with the lines of the file")
     }
 
+    /// The same problem in other words.
+    #[must_use]
+    pub(crate) fn saying(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
     /// Adds what to do.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

@@ -2,11 +2,15 @@
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use owo_colors::{OwoColorize as _, Style};
 use serde::Serialize;
 
 use crate::config::Environment;
+
+/// Whether a result could not be written: standard output is one for the whole process.
+static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
 
 /// How the results are to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -67,12 +71,22 @@ impl Ui {
         self.raw(format!("{text}\n").as_bytes());
     }
 
+    /// Whether all results were written, or whoever reads them wanted no more.
+    pub(crate) fn output_is_whole() -> bool {
+        !OUTPUT_LOST.load(Ordering::Relaxed)
+    }
+
     /// Bytes of the result, as they are.
-    #[expect(clippy::unused_self, reason = "who writes must have been handed the terminal")]
     pub(crate) fn raw(self, bytes: &[u8]) {
         let mut out = std::io::stdout().lock();
-        // Whoever closed the pipe wants no more; there is nobody left to tell.
-        let _ = out.write_all(bytes).and_then(|()| out.flush());
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            // Whoever closed the pipe wants no more; there is nobody left to tell.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            Err(error) if !OUTPUT_LOST.swap(true, Ordering::Relaxed) => {
+                self.note(format!("error: the result cannot be written: {error}"));
+            }
+            _ => {}
+        }
     }
 
     /// The result as JSON.

@@ -231,9 +231,13 @@ async fn a_layer_that_climbs_out_writes_and_reads_nothing_outside_podman() {
             .await;
         assert_eq!(detail["run"]["status"], "failed", "{name}: {detail:#}");
         assert_eq!(detail["run"]["compensation"], "complete", "{name}: {detail:#}");
-        // It came as far as unpacking: refused there, or kept inside, where there is no shell.
         let error = step(&detail, "late")["error"].to_string();
-        assert!(error.contains("processing tar file") || error.contains("/bin/sh"), "{name}: {error}");
+        if ["dots", "hardlink"].contains(&name) {
+            assert!(error.contains("leads out of the image"), "{name}: {error}");
+        } else {
+            // It came as far as unpacking: refused there, or kept inside, where there is no shell.
+            assert!(error.contains("processing tar file") || error.contains("/bin/sh"), "{name}: {error}");
+        }
         assert_eq!(files(outside.path()).len(), 1, "{name}: something was written outside");
         let secret = std::fs::read_to_string(outside.path().join("secret")).unwrap();
         assert_eq!(secret, "only the worker knows", "{name}");

@@ -89,7 +89,7 @@ pub(super) struct Said {
 pub(super) enum Way {
     /// Try it again, with all its attempts
     Retry,
-    /// Leave it out: what needs it goes on
+    /// Leave it out, and with it what needs nothing else
     Skip,
     /// It failed: what the run made is undone
     GiveUp,

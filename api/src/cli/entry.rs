@@ -11,6 +11,7 @@ use super::setup::Setup;
 use super::{
     Failure, actions, config, doctor, explain, init, lint, plan, projects, run, runs, scripts, serve,
 };
+use crate::ui::Ui;
 
 /// Time for threads that still do something when the command has ended.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
@@ -45,7 +46,8 @@ pub fn main() -> ExitCode {
         Err(error) => Err(Failure::new(format!("the system gives no threads: {error}"))),
     };
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) if Ui::output_is_whole() => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
         Err(failure) => {
             failure.tell(setup.ui);
             write(form, &failure, &setup);

@@ -63,6 +63,8 @@ pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
     if let Some(repository) = &repository {
         config.steps.git_roots.push(repository.top().to_owned());
     }
+    // When its run has ended, this command waits for nobody else's.
+    config.limits.drain_seconds = 0;
     let mut signals = Signals::listen(Hangup::End)?;
     let wired = Wired::open(config, &setup.environment, Purpose::Run).await?;
     let source = match repository {
@@ -75,7 +77,16 @@ pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
         Some(source) => start.of_source(source, trust_host),
         None => start.trusted(trust_host),
     };
+    let earlier = wired.factory.runs.unfinished().await.map_err(Failure::new)?;
+    for run in &earlier {
+        setup.ui.note(format!("run {run} of an earlier command in this data folder goes on"));
+    }
     let ended = execute(&wired, start, &mut signals, setup.ui).await;
+    for run in wired.factory.runs.unfinished().await.map_err(Failure::new)? {
+        setup
+            .ui
+            .note(format!("run {run} of an earlier command is not finished: the next one goes on with it"));
+    }
     wired.drain().await;
     wired.close().await;
     let detail = ended?;

@@ -2,7 +2,7 @@
 
 use engine_ports::{Project, RunSource};
 
-use super::source::{Found, Opened, ReadError, ReadFault, run_source};
+use super::source::{Found, Opened, ReadError, ReadFault, WORKFLOW_FOLDER, run_source};
 use crate::factory::Factory;
 use crate::problem::{Problem, ProblemKind};
 
@@ -30,6 +30,7 @@ pub(crate) async fn find(
     let files = factory.source.workflows(&opened, &commit, git_ref.as_deref()).await.map_err(unreadable)?;
     let mut names = Vec::new();
     let mut broken = Vec::new();
+    let mut others = Vec::new();
     let mut found = Vec::new();
     for file in files {
         let compilation = factory.compile_file(&file, project.trust_host);
@@ -44,7 +45,7 @@ pub(crate) async fn find(
             }
             // One that does not compile has no name: it is meant when its file is, or when it is the only one.
             None if by_file || workflow.is_none() => broken.extend(compilation.diagnostics),
-            None => {}
+            None => others.extend(compilation.diagnostics),
         }
     }
     let listed = names.join(", ");
@@ -55,6 +56,18 @@ pub(crate) async fn find(
             return Err(Problem::new(ProblemKind::Invalid, text));
         }
         (None, _) if !broken.is_empty() => return Err(Problem::does_not_compile(&broken)),
+        // It may be in a file that does not compile, so that its name is not known.
+        (None, _) if !others.is_empty() => {
+            let has = if listed.is_empty() { "none".to_owned() } else { listed };
+            let text = format!(
+                "commit {commit} has no workflow of that name that compiles; it has: {has}. These files do not compile"
+            );
+            return Err(Problem::does_not_compile(&others).saying(text));
+        }
+        (None, _) if names.is_empty() => {
+            let text = format!("commit {commit} has no workflow in `{WORKFLOW_FOLDER}/`");
+            return Err(Problem::new(ProblemKind::Invalid, text));
+        }
         (None, _) => {
             let text = format!("commit {commit} has no such workflow; it has: {listed}");
             return Err(Problem::new(ProblemKind::Invalid, text));

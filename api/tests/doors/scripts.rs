@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Server, json_of, program};
+use crate::harness::{Server, factory, json_of, program};
 
 const GOOD: &str = "\
 apiVersion: imagefactory/v1
@@ -163,4 +163,31 @@ async fn what_a_server_answers_stays_beside_the_error() {
     assert!(client(&["projects", "add", "app", "https://git.example/app"]).status.success());
     assert_eq!(client(&["projects", "update", "app"]).status.code(), Some(2), "nothing to change is named");
     assert_eq!(json_of(&client(&["projects", "remove", "app"])), json!({ "removed": "app" }));
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    let folder = folder();
+    for arguments in [&["actions", "list"][..], &["plan", "good.yaml", "--trust", "host", "--output", "json"]]
+    {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = program(folder.path()).args(arguments).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(said.matches("the result cannot be written").count(), 1, "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_workflow_that_is_asked_for_by_a_name_that_does_not_compile_shows_why_by_git() {
+    let test = "a_workflow_that_is_asked_for_by_a_name_that_does_not_compile_shows_why_by_git";
+    let bad = GOOD.replace("name: good", "name: bad").replace("shell/run", "shell/rum");
+    let files = [(".image-factory/good.yaml", GOOD), (".image-factory/bad.yaml", bad.as_str())];
+    let Some((_folder, server, ..)) = factory(test, &files).await else { return };
+    let start = ["runs", "start", "app", "--workflow", "bad", "--output", "json", "--data-dir", "data"];
+    let output = program(&server.folder).args(start).output().unwrap();
+    assert_ne!(output.status.code(), Some(0));
+    let said = json_of(&output);
+    assert_eq!(said["diagnostics"][0]["file"], ".image-factory/bad.yaml", "{said}");
+    assert!(said["error"]["message"].as_str().unwrap().contains("it has: good"), "{said}");
 }

@@ -49,7 +49,7 @@ impl Call {
     async fn decide(&self, wants: &Access, hidden: impl FnOnce() -> Failure) -> Result<Principal, Failure> {
         match self.authorizer.authorize(self.credentials.as_ref(), wants).await {
             Decision::Granted(principal) => Ok(principal),
-            Decision::Challenge => Err(Failure::challenge()),
+            Decision::Challenge => Err(Failure::challenge(self.credentials.is_some())),
             Decision::Hidden => Err(hidden()),
             Decision::Unavailable => {
                 let message = "who may do what cannot be decided now; try again";

@@ -39,9 +39,14 @@ impl Failure {
         self
     }
 
-    /// Who asks must say who they are.
-    pub(super) fn challenge() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "sign in first, such as with `docker login`")
+    /// Who asks must say who they are, or have `tried` and are not known.
+    pub(super) fn challenge(tried: bool) -> Self {
+        let message = if tried {
+            "the user or the password is wrong; sign in again, such as with `docker login`"
+        } else {
+            "sign in first, such as with `docker login`"
+        };
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", message)
             .with(WWW_AUTHENTICATE, HeaderValue::from_static(BASIC))
     }
 

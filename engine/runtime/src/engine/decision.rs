@@ -14,7 +14,7 @@ pub enum Decision {
     Resume,
     /// The paused step is tried again, with all its attempts.
     RetryStep(StepPath),
-    /// The paused step is left out; what needs it goes on.
+    /// The paused step is left out, and with it what needs nothing else.
     SkipStep(StepPath),
     /// These outputs stand for what the paused step would have given.
     BypassStep(StepPath, Outputs),

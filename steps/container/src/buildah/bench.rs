@@ -13,7 +13,8 @@ use super::args;
 use crate::arch::Arch;
 use crate::oci::{rfc3339, write_layout};
 use crate::sandbox::{
-    Doing, Lent, Network, Pin, Storage, containers_conf, cut_off, explain, is_root, registries_conf, wrap,
+    Doing, Lent, Network, Pin, Storage, check_layers, containers_conf, cut_off, explain, is_root,
+    registries_conf, wrap,
 };
 
 /// Bytes that buildah prints when it is asked for an id.
@@ -87,7 +88,7 @@ impl<'a> Bench<'a> {
     pub(super) async fn lend_image(&self, image: &ArtifactRef, name: &str) -> Result<(), ActionError> {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let folder = format!("image-{number}");
-        steps_kit::materialize(self.ctx, image, &folder).await?;
+        check_layers(steps_kit::materialize(self.ctx, image, &folder).await?).await?;
         self.take_in(&folder, name).await
     }
 

@@ -14,7 +14,7 @@ use super::exchange::Exchange;
 use super::inputs::{Start, Taken, Wanted};
 use super::owners;
 use super::podman::Podman;
-use crate::sandbox::{Cgroup, Doing, Lent, Network, explain, write_private};
+use crate::sandbox::{Cgroup, Doing, Lent, Network, check_layers, explain, write_private};
 
 /// The exit code that asks for another try, as `sysexits.h` has it.
 const TEMPORARY_FAILURE: i32 = 75;
@@ -79,7 +79,7 @@ impl Run {
             Network::None | Network::Host => Lent::default(),
         };
         let (exchange, mounts, collected) = prepare(ctx, wanted, &lent, podman.root).await?;
-        materialize(ctx, &wanted.image, "image").await?;
+        check_layers(materialize(ctx, &wanted.image, "image").await?).await?;
         let image = podman.import("image").await?;
         let argv = match &wanted.start {
             Start::Image => None,
@@ -212,8 +212,12 @@ fn failed(exit: &ToolExit) -> ActionError {
         Some(TEMPORARY_FAILURE) => ActionError::transient(format!(
             "the command asked for another try (exit code {TEMPORARY_FAILURE}): {tail}"
         )),
-        Some(code) => ActionError::permanent(format!("the command ended with code {code}: {tail}"))
-            .help("the step's log has all that it said"),
+        Some(code) => ActionError::permanent(if tail.is_empty() {
+            format!("the command ended with code {code}")
+        } else {
+            format!("the command ended with code {code}: {tail}")
+        })
+        .help("the step's log has all that it said"),
         None => ActionError::permanent("podman was killed from outside"),
     }
 }
