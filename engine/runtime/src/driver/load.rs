@@ -19,24 +19,26 @@ pub(crate) struct Loaded {
 }
 
 /// What a run that was read back needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// An actor, now: something runs, can start, or follows from where it is.
-    Actor,
+    /// An actor, now: something runs, can start, or follows from where it is. The run comes back where nothing was
+    /// decided about it yet.
+    Actor(Option<Box<Loaded>>),
     /// Nothing before this time; without one, nothing until somebody asks for it.
     Rest(Option<Timestamp>),
 }
 
 impl Loaded {
-    /// What the run needs at `now`. The state goes: whoever needs it reads it again.
+    /// What the run needs at `now`.
     pub(crate) fn need(mut self, now: Timestamp) -> Need {
         let state = &mut self.state;
-        let busy = state.running().next().is_some()
-            || state.next_ready().is_some()
-            || !state.outstanding().is_empty();
+        if state.running().next().is_some() || state.next_ready().is_some() || !state.outstanding().is_empty()
+        {
+            return Need::Actor(Some(Box::new(self)));
+        }
+        // What is decided here is not recorded: the state is spent, and whoever needs it reads it again.
         let decision = state.decide(now);
-        if busy || !decision.events.is_empty() || !decision.commands.is_empty() {
-            Need::Actor
+        if !decision.events.is_empty() || !decision.commands.is_empty() {
+            Need::Actor(None)
         } else {
             Need::Rest(decision.wake_at)
         }

@@ -16,7 +16,7 @@ use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::WorkFolders;
 
-/// Runs that are read at once, and runs that recover at once.
+/// Runs that are read at once, runs that are kept from that until they recover, and runs that recover at once.
 const READERS: usize = 8;
 
 impl Engine {
@@ -80,7 +80,7 @@ impl Engine {
         // From here on a failure stops what was started: the engine that is dropped does that.
         let engine = Self::new(Arc::clone(&shared));
         background::measure(&shared, &space).await;
-        // Every history is read before anything is dispatched, and none is kept: most runs may only wait for a time.
+        // Every history is read before anything is dispatched, and few are kept: most runs may only wait for a time.
         let now = shared.clock.now();
         let store = shared.store.as_ref();
         let runs = &shared.runs;
@@ -91,13 +91,17 @@ impl Engine {
                 Ok::<_, StartError>((run, lead, loaded.need(lead.time(now))))
             })
             .buffered(READERS);
-        let mut busy = Vec::new();
+        let (mut busy, mut kept) = (Vec::new(), 0);
         while let Some((run, lead, need)) = needs.try_next().await? {
             if !lead.is_none() {
                 tracing::warn!(%run, "the machine's clock was set back: the run goes on from its last event");
             }
             match need {
-                Need::Actor => busy.push(run),
+                Need::Actor(loaded) => {
+                    let loaded = loaded.filter(|_| kept < READERS);
+                    kept += usize::from(loaded.is_some());
+                    busy.push((run, loaded));
+                }
                 Need::Rest(Some(until)) => shared.runs.park(run, lead.reached(until)),
                 Need::Rest(None) => {}
             }
@@ -105,10 +109,10 @@ impl Engine {
         drop(needs);
         background::spawn(&shared, offered, complete, space);
         let readers = Arc::new(Semaphore::new(READERS));
-        for run in busy {
+        for (run, loaded) in busy {
             // Nobody closes it.
             let Ok(permit) = Arc::clone(&readers).acquire_owned().await else { break };
-            shared.runs.start(&shared, run, Start::Recover(permit));
+            shared.runs.start(&shared, run, Start::Recover(loaded, permit));
         }
         Ok(engine)
     }
