@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use engine_runtime::{Engine, Submission, SystemClock};
+use futures::future::try_join_all;
 use lang::{Catalogue, Workflow};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -73,10 +74,8 @@ async fn carry_out(
         .collect();
     let clock = SystemClock::new();
     let start = clock.monotonic();
-    let mut runs = Vec::with_capacity(submissions.len());
-    for submission in submissions {
-        runs.push(engine.submit(submission).await?);
-    }
+    // All at once, as the peers' clients do.
+    let runs = try_join_all(submissions.into_iter().map(|submission| engine.submit(submission))).await?;
     let submitted = clock.monotonic().saturating_sub(start);
     if order.shape.kind != Kind::Wait {
         for run in runs {
