@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{Event, IllegalTransition, RunState, UnknownEvent};
-use engine_ports::{RunRow, RunStore, StoreError};
+use engine_ports::{EventRecord, RunRow, RunStore, StoreError};
+use tokio::task::JoinHandle;
 use vocab::{RunId, Timestamp};
 
 use super::meta::RunContext;
@@ -75,18 +76,20 @@ impl LoadError {
     }
 }
 
-/// Replays a run.
-pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, LoadError> {
+/// Replays a run. While one page of its events is applied, the next one is read and decoded beside that: a start after a
+/// crash waits for the longest history.
+pub(crate) async fn load(store: &Arc<dyn RunStore>, run: RunId) -> Result<Loaded, LoadError> {
     let mut row = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
+    let mut ahead = Some(read_ahead(store, run, 0));
     let plan = store.plan(&row.plan).await?;
     let plan: Plan =
         serde_json::from_value(plan).map_err(|error| LoadError::Plan { run, reason: error.to_string() })?;
     let mut state = RunState::new(Arc::new(plan));
-    while state.seq() < row.seq {
-        let events = store.events(run, state.seq(), PAGE).await?;
-        if events.is_empty() {
-            break;
-        }
+    while let Some(page) = ahead.take() {
+        // The task is not aborted: should it panic or the runtime end, the store did not answer.
+        let events = page.await.map_err(|error| StoreError::Database(error.to_string()))??;
+        let last = events.last().map(|event| event.seq);
+        ahead = last.filter(|last| *last < row.seq).map(|last| read_ahead(store, run, last));
         for record in events {
             let seq = record.seq;
             let event = Event::from_parts(&record.kind, record.v, record.payload)
@@ -100,4 +103,14 @@ pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, Loa
     let RunContext { tenant, project, trigger } = context.ok_or(LoadError::Context(run))?;
     row = RunRow { tenant, project, trigger, ..row };
     Ok(Loaded { state, row })
+}
+
+/// Reads a page of events in a task of its own.
+fn read_ahead(
+    store: &Arc<dyn RunStore>,
+    run: RunId,
+    after: u64,
+) -> JoinHandle<Result<Vec<EventRecord>, StoreError>> {
+    let store = Arc::clone(store);
+    tokio::spawn(async move { store.events(run, after, PAGE).await })
 }

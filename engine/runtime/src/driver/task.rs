@@ -111,7 +111,7 @@ pub(crate) async fn run(
 async fn reload(shared: &Shared, run: RunId) -> Option<Loaded> {
     let mut pause = RELOAD_FIRST;
     loop {
-        match load(shared.store.as_ref(), run).await {
+        match load(&shared.store, run).await {
             Ok(loaded) => return Some(loaded),
             Err(error) if error.may_pass() => tracing::warn!(%run, %error, "a run cannot be read now"),
             Err(LoadError::Store(StoreError::Closed) | LoadError::Missing(_)) => return None,

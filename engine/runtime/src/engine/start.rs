@@ -82,7 +82,7 @@ impl Engine {
         background::measure(&shared, &space).await;
         // Every history is read before anything is dispatched, and few are kept: most runs may only wait for a time.
         let now = shared.clock.now();
-        let store = shared.store.as_ref();
+        let store = &shared.store;
         let runs = &shared.runs;
         let mut needs = stream::iter(store.unfinished().await?)
             .map(|run| async move {
