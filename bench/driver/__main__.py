@@ -7,6 +7,7 @@ the tables say what was measured, and which goals it met.
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -76,6 +77,8 @@ def measure(engine, chosen, root, figures, last):
 
 def main():
     given = arguments()
+    # As at the end, so that no server stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     chosen = given.only or cases.CASES
     engines = all_engines(given.program, given.peers)
     engines = [engine for engine in engines if not given.engines or engine.name in given.engines]
@@ -102,6 +105,7 @@ def main():
                 "version": engine.version,
                 "sync": engine.sync,
                 "sync_pure": engine.sync_pure,
+                "sync_told": engine.sync_told,
                 "absent": engine.absent(),
             }
             for engine in engines

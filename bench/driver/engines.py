@@ -20,10 +20,12 @@ class Engine:
 
     name = "?"
     version = "?"
-    # The sync class: what is synced before a step counts as done. `make bench-engine` counts the syncs besides.
+    # The sync class: what is synced before a step counts as done, in two words and in a sentence. The syncs are counted
+    # besides.
     sync = "?"
     # Of a step that has no effect and needs no tool, where that differs.
     sync_pure = None
+    sync_told = "?"
     # How many suspended runs it is given.
     suspended = 5000
     # Whether a run of 10,000 steps is measured.
@@ -53,8 +55,12 @@ class ImageFactory(Engine):
 
     name = "image-factory"
     version = "this checkout"
-    sync = "full: an effect, a tool and an answer wait for the commit; group commit"
-    sync_pure = "full, but a pure step in process runs ahead of the disk; its end is synced before it is told"
+    sync = "full, in groups"
+    sync_pure = "full, runs ahead"
+    sync_told = (
+        "WAL, synchronous=FULL; an effect, a tool and an answer wait for their commit, and runs share commits (in groups);"
+        " a pure step in process does not wait, only the answer about its run does (runs ahead)"
+    )
     large = True
 
     def __init__(self, program):
@@ -85,7 +91,8 @@ class Restate(Peer):
 
     name = "restate"
     version = "server 1.7.12, SDK 1.17.2 on Node"
-    sync = "full: each step; group commit"
+    sync = "full, in groups"
+    sync_told = "each step waits for its sync; runs share syncs"
 
     def prepare(self, folder):
         self.ingress, self.admin, self.node, self.worker = machine.free_ports(4)
@@ -124,7 +131,8 @@ class Temporal(Peer):
 
     name = "temporal"
     version = "CLI v1.5.1, SDK v1.50.0; tuned"
-    sync = "full: several commits a step"
+    sync = "full, each step"
+    sync_told = "SQLite with WAL and synchronous=FULL; several commits a step"
     # A start of a workflow takes it some 10 ms.
     suspended = 500
 
@@ -157,8 +165,9 @@ class Dbos(Peer):
     """DBOS on SQLite, within a Python process."""
 
     name = "dbos"
-    version = "3.4.0; WAL and synchronous=FULL"
-    sync = "full: each step"
+    version = "3.4.0"
+    sync = "full, each step"
+    sync_told = "SQLite with WAL and synchronous=FULL; a commit a step"
     # Each takes it a task and several statements in Python.
     suspended = 500
 

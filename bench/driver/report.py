@@ -49,8 +49,8 @@ def number(value):
     """Three digits are more than the figures are good for."""
     if value is None:
         return "-"
-    if value == 0:
-        return "0"
+    if value == 0 or isinstance(value, int):
+        return f"{value:,.0f}"
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
@@ -66,7 +66,7 @@ def introduction(results):
     )
     for engine in results["engines"]:
         state = f"absent: {engine['absent']}" if engine["absent"] else engine["version"]
-        yield f"{engine['name']}: {state}."
+        yield f"{engine['name']}: {state}. Sync: {engine['sync_told']}."
 
 
 def goal_rows(results, figures):
@@ -76,7 +76,7 @@ def goal_rows(results, figures):
 
 
 def text(results, figures):
-    """For a terminal. The sync class stands once below each table's engine names: it is long."""
+    """For a terminal."""
     out = [*introduction(results), ""]
     for title, header, rows in lines_of(results):
         out += [title, *aligned([header, *rows]), ""]
@@ -95,10 +95,12 @@ def markdown(results, figures):
     """For `docs/performance.md`."""
     out = []
     for line in introduction(results):
-        out += [line, ""]
+        out += ["- " + line]
+    out.append("")
     for title, header, rows in lines_of(results):
         out += [f"### {title}", "", *table(header, rows), ""]
-    out += [f"### ({case}) {reason}\n" for case, reason in cases.NOT_AVAILABLE.items()]
+    for case, reason in cases.NOT_AVAILABLE.items():
+        out += [f"### ({case})", "", reason, ""]
     out += ["### Goals", "", *table(["goal", "measured", ""], goal_rows(results, figures)), ""]
     out += [f"- {one['engine']} ({one['case']}) failed: {one['reason']}" for one in results["failures"]]
     return "\n".join([*out, *[f"- {note}" for note in NOTES]]) + "\n"
