@@ -38,7 +38,8 @@ impl House {
         let shims = ShimConfig {
             program: std::env::current_exe()?,
             args: vec!["exec-shim".into()],
-            path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()),
+            // Where every system has its `sh`.
+            path: "/usr/bin:/bin".into(),
             folder: folder.join("shims"),
         };
         let services = Services {

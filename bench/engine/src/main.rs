@@ -14,14 +14,14 @@ mod order;
 mod serve;
 mod workflows;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match (arguments.next().as_deref().and_then(|word| word.to_str()), arguments.next()) {
         (Some("exec-shim"), _) => engine_runtime::shim_main(),
-        (Some("server"), Some(folder)) => served(PathBuf::from(folder)),
+        (Some("server"), Some(folder)) => served(Path::new(&folder)),
         _ => {
             eprintln!("usage: bench-engine server FOLDER");
             ExitCode::from(2)
@@ -29,11 +29,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn served(folder: PathBuf) -> ExitCode {
+fn served(folder: &Path) -> ExitCode {
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let outcome = tokio::runtime::Runtime::new()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(serve::serve(&folder)));
+        .and_then(|runtime| runtime.block_on(serve::serve(folder)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -46,14 +46,13 @@ async fn carry_out(
     known: &mut HashMap<Shape, Workflow>,
     order: &Order,
 ) -> Result<(Duration, Duration), Trouble> {
-    let workflow = match known.get(&order.shape) {
-        Some(workflow) => workflow.clone(),
-        None => {
-            let catalogue = Catalogue::new(engine.actions().manifests().cloned());
-            let compiled = workflow(order.shape, &catalogue)?;
-            known.insert(order.shape, compiled.clone());
-            compiled
-        }
+    let workflow = if let Some(workflow) = known.get(&order.shape) {
+        workflow.clone()
+    } else {
+        let catalogue = Catalogue::new(engine.actions().manifests().cloned());
+        let compiled = workflow(order.shape, &catalogue)?;
+        known.insert(order.shape, compiled.clone());
+        compiled
     };
     let mut inputs = Inputs::new();
     if order.shape.kind == Kind::Effect {
