@@ -41,6 +41,10 @@ lint: own-target ## Formatting, clippy, dependency policy, generated files
 bench: own-target ## Processor time of planning, committing, running and serving; nothing here is a timed test
 	@scripts/bench
 
+.PHONY: bench-engine
+bench-engine: own-target ## The engine beside Restate, Temporal and DBOS (ROUNDS=2 ONLY=a,b ENGINES=… MARKDOWN=FILE)
+	@scripts/bench-engine
+
 .PHONY: install-tools
 install-tools: ## What tests and demo need from the system's package manager
 	@scripts/install-tools

@@ -12,6 +12,8 @@ pub struct Notice {
     pub run: RunId,
     /// Sequence number of its newest durable event.
     pub seq: u64,
+    /// Whether the run has ended with it. Whoever waits for that alone need not read the row before.
+    pub ended: bool,
 }
 
 /// Carries notices. Published only after the events are durable.

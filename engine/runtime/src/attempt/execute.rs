@@ -82,7 +82,9 @@ pub(crate) async fn execute(shared: Arc<Shared>, assignment: Assignment) {
         Ok(folder) => attempt_in(&shared, &assignment, folder.path()).await,
         Err(error) => Some(failed(ErrorClass::Capacity, format!("a work folder could not be made: {error}"))),
     };
-    let mut folder = folder.ok();
+    // A folder that the action did not touch serves the next attempt at once: the report may wait for the disk, while
+    // many more attempts run ahead of it.
+    let mut folder = folder.ok().and_then(WorkFolder::spare);
     let Assignment { slot, leash, .. } = assignment;
     if let Some(outcome) = outcome.filter(|_| leash.why() != Some(Stop::Lost)) {
         let ended = Ended {

@@ -105,7 +105,7 @@ async fn adopt(shared: &Arc<Shared>, run: RunId, permit: OwnedSemaphorePermit) {
 /// Reads a run and lets it go on, now or when its time has come.
 async fn take_up(shared: &Arc<Shared>, run: RunId, permit: OwnedSemaphorePermit) -> Result<(), LoadError> {
     match look(shared, run).await? {
-        Need::Actor => shared.runs.start(shared, run, Start::Recover(permit)),
+        Need::Actor(loaded) => shared.runs.start(shared, run, Start::Recover(loaded, permit)),
         Need::Rest(Some(until)) => shared.runs.park(run, until),
         Need::Rest(None) => {}
         Need::Nothing => release(shared, run),

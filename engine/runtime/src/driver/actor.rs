@@ -230,7 +230,8 @@ impl Actor {
             self.row = row;
             self.tell_family(over, released);
             let (tenant, run, seq) = (self.row.tenant.clone(), self.run, self.row.seq);
-            self.shared.bus.publish(Notice { tenant, run, seq });
+            let ended = self.row.status.is_terminal();
+            self.shared.bus.publish(Notice { tenant, run, seq, ended });
         }
         for leash in ahead {
             leash.grant();

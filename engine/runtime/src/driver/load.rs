@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{Event, IllegalTransition, RunState, UnknownEvent};
-use engine_ports::{RunRow, RunStore, StoreError};
+use engine_ports::{EventRecord, RunRow, RunStore, StoreError};
+use tokio::task::JoinHandle;
 use vocab::{RunId, Timestamp};
 
 use super::meta::RunContext;
@@ -21,10 +22,10 @@ pub(crate) struct Loaded {
 }
 
 /// What a run that was read back needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// An actor, now: something runs, can start, or follows from where it is.
-    Actor,
+    /// An actor, now: something runs, can start, or follows from where it is. The run comes back where nothing was
+    /// decided about it yet.
+    Actor(Option<Box<Loaded>>),
     /// Nothing before this time; without one, nothing until somebody asks for it.
     Rest(Option<Timestamp>),
     /// Nothing any more: it is over.
@@ -32,18 +33,20 @@ pub(crate) enum Need {
 }
 
 impl Loaded {
-    /// What the run needs at `now`. The state goes: whoever needs it reads it again.
+    /// What the run needs at `now`.
     fn need(mut self, now: Timestamp) -> Need {
         if self.row.is_over() {
             return Need::Nothing;
         }
         let state = &mut self.state;
-        let busy = state.running().next().is_some()
-            || state.next_ready().is_some()
-            || !state.outstanding().is_empty();
+        if state.running().next().is_some() || state.next_ready().is_some() || !state.outstanding().is_empty()
+        {
+            return Need::Actor(Some(Box::new(self)));
+        }
+        // What is decided here is not recorded: the state is spent, and whoever needs it reads it again.
         let decision = state.decide(now);
-        if busy || !decision.events.is_empty() || !decision.commands.is_empty() {
-            Need::Actor
+        if !decision.events.is_empty() || !decision.commands.is_empty() {
+            Need::Actor(None)
         } else {
             Need::Rest(decision.wake_at)
         }
@@ -82,7 +85,7 @@ impl LoadError {
 
 /// What a run in the store needs now; times are those of the process.
 pub(crate) async fn look(shared: &Shared, run: RunId) -> Result<Need, LoadError> {
-    let loaded = load(shared.store.as_ref(), run).await?;
+    let loaded = load(&shared.store, run).await?;
     let now = shared.clock.now();
     let lead = shared.runs.lead(run, Lead::of(&loaded.state, now));
     if !lead.is_none() {
@@ -94,18 +97,20 @@ pub(crate) async fn look(shared: &Shared, run: RunId) -> Result<Need, LoadError>
     })
 }
 
-/// Replays a run.
-pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, LoadError> {
+/// Replays a run. While one page of its events is applied, the next one is read and decoded beside that: a start after a
+/// crash waits for the longest history.
+pub(crate) async fn load(store: &Arc<dyn RunStore>, run: RunId) -> Result<Loaded, LoadError> {
     let mut row = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
+    let mut ahead = Some(read_ahead(store, run, 0));
     let plan = store.plan(&row.plan).await?;
     let plan: Plan =
         serde_json::from_value(plan).map_err(|error| LoadError::Plan { run, reason: error.to_string() })?;
     let mut state = RunState::new(Arc::new(plan));
-    while state.seq() < row.seq {
-        let events = store.events(run, state.seq(), PAGE).await?;
-        if events.is_empty() {
-            break;
-        }
+    while let Some(page) = ahead.take() {
+        // The task is not aborted: should it panic or the runtime end, the store did not answer.
+        let events = page.await.map_err(|error| StoreError::Database(error.to_string()))??;
+        let last = events.last().map(|event| event.seq);
+        ahead = last.filter(|last| *last < row.seq).map(|last| read_ahead(store, run, last));
         for record in events {
             let seq = record.seq;
             let event = Event::from_parts(&record.kind, record.v, record.payload)
@@ -119,4 +124,14 @@ pub(crate) async fn load(store: &dyn RunStore, run: RunId) -> Result<Loaded, Loa
     let RunContext { tenant, project, trigger } = context.ok_or(LoadError::Context(run))?;
     row = RunRow { tenant, project, trigger, ..row };
     Ok(Loaded { state, row })
+}
+
+/// Reads a page of events in a task of its own.
+fn read_ahead(
+    store: &Arc<dyn RunStore>,
+    run: RunId,
+    after: u64,
+) -> JoinHandle<Result<Vec<EventRecord>, StoreError>> {
+    let store = Arc::clone(store);
+    tokio::spawn(async move { store.events(run, after, PAGE).await })
 }

@@ -26,8 +26,13 @@ impl Actor {
             }
             Message::Ended(ended) => self.ended(*ended),
             Message::Lost { path, token } => {
-                outstanding.attempts.remove(&token);
+                // One whose report is here already is over: its lease went with the report. Should somebody else hold
+                // it, the commit of the report is refused.
                 if let Ok(event) = self.state.conclude(&path, token, Report::Lost) {
+                    tracing::warn!(run = %self.run, %path, token, "an attempt is lost, and with it its lease");
+                    if let Some(leash) = outstanding.attempts.remove(&token) {
+                        leash.stop(Stop::Lost);
+                    }
                     self.record(&event)?;
                 }
                 self.follow()

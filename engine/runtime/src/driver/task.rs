@@ -23,8 +23,9 @@ const RELOAD_MOST: Duration = Duration::from_secs(5);
 pub(crate) enum Start {
     /// From the store.
     Load,
-    /// From the store, after a start: what ran is lost. The permit goes back once that is durable.
-    Recover(OwnedSemaphorePermit),
+    /// After a start, from what was read of it or from the store: what ran is lost. The permit goes back once that is
+    /// durable.
+    Recover(Option<Box<Loaded>>, OwnedSemaphorePermit),
     /// With a run that is not in the store yet; the answer is the run that is there then.
     New(Box<FirstWords>, oneshot::Sender<Result<RunId, StoreError>>),
 }
@@ -54,11 +55,17 @@ pub(crate) async fn run(
                     reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded))
                 }
             },
-            Start::Recover(permit) => reload(&shared, run).await.map(|loaded| {
-                let mut actor = Actor::new(&shared, run, loaded);
-                actor.turn.answers.push(Box::new(move || drop(permit)));
-                actor
-            }),
+            Start::Recover(loaded, permit) => {
+                let loaded = match loaded {
+                    Some(loaded) => Some(*loaded),
+                    None => reload(&shared, run).await,
+                };
+                loaded.map(|loaded| {
+                    let mut actor = Actor::new(&shared, run, loaded);
+                    actor.turn.answers.push(Box::new(move || drop(permit)));
+                    actor
+                })
+            }
             Start::Load => reload(&shared, run).await.map(|loaded| Actor::new(&shared, run, loaded)),
         };
         let Some(mut actor) = begun else { break false };
@@ -109,7 +116,7 @@ pub(crate) async fn run(
 async fn reload(shared: &Shared, run: RunId) -> Option<Loaded> {
     let mut pause = RELOAD_FIRST;
     loop {
-        match load(shared.store.as_ref(), run).await {
+        match load(&shared.store, run).await {
             Ok(loaded) => return Some(loaded),
             Err(error) if error.may_pass() => tracing::warn!(%run, %error, "a run cannot be read now"),
             Err(LoadError::Store(StoreError::Closed) | LoadError::Missing(_)) => return None,

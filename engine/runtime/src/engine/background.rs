@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use vocab::RunId;
 
 use super::archiver::{CompleteLog, archive};
-use crate::attempt::{LocalAttempt, Stop};
+use crate::attempt::LocalAttempt;
 use crate::claims;
 use crate::dispatch::Slot;
 use crate::driver::{LEASE, Message};
@@ -67,7 +67,7 @@ async fn wake(shared: Arc<Shared>) {
     }
 }
 
-/// Renews the leases of this worker. An attempt whose lease is gone stops, and may say nothing.
+/// Renews the leases of this worker. An attempt whose lease is gone is stopped by its run, and may say nothing.
 async fn renew(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(RENEW_PAUSE).await;
@@ -82,12 +82,11 @@ async fn renew(shared: Arc<Shared>) {
                 continue;
             }
         };
-        for LocalAttempt { run, path, token, leash } in local {
+        for LocalAttempt { run, path, token, .. } in local {
             let ours = held.iter().any(|(of, at, with)| *of == run && *at == path && *with == token);
-            // One that ended meanwhile has given its lease up itself.
+            // One that ended meanwhile has given its lease up itself. Whether it did, its run knows: the task of the
+            // attempt may not have heard yet that its report is durable.
             if !ours && shared.local.has(run, token) {
-                tracing::warn!(%run, %path, token, "the lease of an attempt is gone");
-                leash.stop(Stop::Lost);
                 shared.send(run, Message::Lost { path, token }).await;
             }
         }

@@ -168,7 +168,7 @@ impl Engine {
             let news = async {
                 loop {
                     match notices.recv().await {
-                        Ok(notice) if notice.run != run => {}
+                        Ok(notice) if notice.run != run || !notice.ended => {}
                         Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
                         Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => return,
                     }

@@ -51,7 +51,7 @@ impl Engine {
 
     /// What the new run takes over from the old one, with all that it names held.
     async fn take_over(&self, old: RunId, fresh: RunId, again: &Again) -> Result<Vec<Event>, AskError> {
-        let loaded = driver::load(self.shared.store.as_ref(), old).await.map_err(|error| match error {
+        let loaded = driver::load(&self.shared.store, old).await.map_err(|error| match error {
             LoadError::Store(error) => error,
             other => StoreError::Damaged { row: format!("run {old}"), reason: other.to_string() },
         })?;

@@ -13,12 +13,12 @@ use super::{Engine, EngineParts, Sharing, StartError, background};
 use crate::attempt::LocalAttempts;
 use crate::claims::Claims;
 use crate::dispatch::Slots;
-use crate::driver::{Need, Runs, Start, look};
+use crate::driver::{Loaded, Need, Runs, Start, look};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::WorkFolders;
 
-/// Runs that are read at once, and runs that recover at once.
+/// Runs that are read at once, runs that are kept from that until they recover, and runs that recover at once.
 const READERS: usize = 8;
 
 impl Engine {
@@ -94,25 +94,32 @@ impl Engine {
         };
         background::spawn(&shared, offered, complete, space);
         let readers = Arc::new(Semaphore::new(READERS));
-        for run in busy {
+        for (run, loaded) in busy {
             // Nobody closes it.
             let Ok(permit) = Arc::clone(&readers).acquire_owned().await else { break };
-            shared.runs.start(&shared, run, Start::Recover(permit));
+            shared.runs.start(&shared, run, Start::Recover(loaded, permit));
         }
         Ok(engine)
     }
 }
 
-/// Reads every unfinished history before anything is dispatched, and keeps none: most runs may only wait for a time.
+/// A run in which something is to be done, and what was read of it, for few.
+type Busy = (RunId, Option<Box<Loaded>>);
+
+/// Reads every unfinished history before anything is dispatched, and keeps few: most runs may only wait for a time.
 /// Gives those in which something is to be done.
-async fn unfinished(shared: &Arc<Shared>) -> Result<Vec<RunId>, StartError> {
+async fn unfinished(shared: &Arc<Shared>) -> Result<Vec<Busy>, StartError> {
     let mut needs = stream::iter(shared.store.unfinished().await?)
         .map(|run| async move { Ok::<_, StartError>((run, look(shared, run).await?)) })
         .buffered(READERS);
-    let mut busy = Vec::new();
+    let (mut busy, mut kept) = (Vec::new(), 0);
     while let Some((run, need)) = needs.try_next().await? {
         match need {
-            Need::Actor => busy.push(run),
+            Need::Actor(loaded) => {
+                let loaded = loaded.filter(|_| kept < READERS);
+                kept += usize::from(loaded.is_some());
+                busy.push((run, loaded));
+            }
             Need::Rest(Some(until)) => shared.runs.park(run, until),
             Need::Rest(None) | Need::Nothing => {}
         }

@@ -101,16 +101,25 @@ impl WorkFolder {
         &self.path
     }
 
-    /// Removes it, or keeps it for another attempt when nothing was ever done to it or in it.
-    pub async fn remove(self) -> Result<(), RemoveError> {
+    /// Keeps it for another attempt when nothing was ever done to it or in it, and there is room for it. Otherwise it
+    /// comes back, to be removed.
+    pub fn spare(self) -> Option<Self> {
         if Stamp::of(&self.path).is_ok_and(|now| now == self.stamp) {
             let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
             if spare.len() < SPARE {
                 spare.push((self.path, self.stamp));
-                return Ok(());
+                return None;
             }
         }
-        remove::remove(self.path).await
+        Some(self)
+    }
+
+    /// Removes it, or keeps it as [`WorkFolder::spare`] does.
+    pub async fn remove(self) -> Result<(), RemoveError> {
+        match self.spare() {
+            Some(touched) => remove::remove(touched.path).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -134,6 +143,18 @@ mod tests {
         again.remove().await.unwrap();
         assert!(!place.exists());
         assert_ne!(folders.create().unwrap().path(), place);
+    }
+
+    #[test]
+    fn a_folder_in_which_something_lies_is_no_spare() {
+        let home = tempfile::tempdir().unwrap();
+        let folders = WorkFolders::open(home.path()).unwrap();
+        assert!(folders.create().unwrap().spare().is_none());
+        let used = folders.create().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(used.path().join("file"), "x").unwrap();
+        let place = used.path().to_owned();
+        assert_eq!(used.spare().unwrap().path(), place);
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! An open database of either kind, and what a statement runs on.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use engine_ports::StoreError;
@@ -103,6 +104,17 @@ impl SqlDatabase {
 }
 
 impl Connection<'_> {
+    /// How the parameter of that number is written in a statement of many rows, where each stands once and in order.
+    ///
+    /// SQLite takes `$7` for a name: whoever binds it looks through a list of all names, for each parameter of each
+    /// statement. `?` has none.
+    pub(crate) fn parameter(&self, number: usize) -> Cow<'static, str> {
+        match self {
+            Self::Sqlite(_) => Cow::Borrowed("?"),
+            Self::Postgres(_) => format!("${number}").into(),
+        }
+    }
+
     /// What time it is: by the database's clock where several processes share it, else the caller's.
     pub(crate) async fn now(&mut self, callers: Timestamp) -> Result<Timestamp, sqlx::Error> {
         match self {

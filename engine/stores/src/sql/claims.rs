@@ -46,7 +46,7 @@ pub(super) async fn take(
     let free = free.fetch_all(&mut *connection).await?;
     let mut taken = Vec::with_capacity(free.len());
     for rows in free.chunks(ROWS) {
-        let mut query = query(TAKE.sql(rows.len()));
+        let mut query = query(TAKE.sql(rows.len(), connection));
         for row in rows {
             let cells = TABLE.cells(row);
             query = query

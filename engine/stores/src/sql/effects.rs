@@ -29,7 +29,7 @@ pub(super) async fn put(
     let id = run.id.to_string();
     let effects = last_of_each(effects, |effect| &effect.key);
     for effects in effects.chunks(ROWS) {
-        let mut query = query(PUT.sql(effects.len()));
+        let mut query = query(PUT.sql(effects.len(), connection));
         for effect in effects {
             query = query
                 .bind(&id)

@@ -22,7 +22,7 @@ pub(super) async fn append(
 ) -> Result<(), Failure> {
     let id = run.id.to_string();
     for events in events.chunks(ROWS) {
-        let mut query = query(APPEND.sql(events.len()));
+        let mut query = query(APPEND.sql(events.len(), connection));
         for event in events {
             query = query
                 .bind(&id)

@@ -1,9 +1,12 @@
 //! Many rows in one statement: each statement is a trip to the database's thread and back, and the one writer
 //! makes the trips of everybody.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sqlx::AssertSqlSafe;
+
+use crate::dialect::Connection;
 
 /// Rows that one statement may write. A full statement stays far below the databases' bounds on parameters, and
 /// the connection keeps one prepared for each number of rows.
@@ -20,11 +23,14 @@ pub(super) struct Insert {
 }
 
 impl Insert {
-    /// The statement for `rows` rows: parameters count on from row to row.
-    pub(super) fn sql(&self, rows: usize) -> AssertSqlSafe<String> {
+    /// The statement for `rows` rows on `connection`: parameters count on from row to row.
+    pub(super) fn sql(&self, rows: usize, connection: &Connection<'_>) -> AssertSqlSafe<String> {
+        self.written(rows, |number| connection.parameter(number))
+    }
+
+    fn written(&self, rows: usize, parameter: impl Fn(usize) -> Cow<'static, str>) -> AssertSqlSafe<String> {
         let row = |row: usize| {
-            let cells: Vec<_> =
-                (1..=self.columns).map(|cell| format!("${}", row * self.columns + cell)).collect();
+            let cells: Vec<_> = (1..=self.columns).map(|cell| parameter(row * self.columns + cell)).collect();
             format!("({})", cells.join(", "))
         };
         let values: Vec<_> = (0..rows).map(row).collect();
@@ -45,6 +51,7 @@ mod tests {
     #[test]
     fn parameters_count_on_from_row_to_row() {
         let insert = Insert { head: "INSERT INTO t (a, b)", columns: 2, tail: "ON CONFLICT DO NOTHING" };
-        assert_eq!(insert.sql(2).0, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
+        let numbered = insert.written(2, |number| format!("${number}").into());
+        assert_eq!(numbered.0, "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING");
     }
 }

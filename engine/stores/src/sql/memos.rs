@@ -23,7 +23,7 @@ pub(super) async fn keep(connection: &mut Connection<'_>, memos: &[MemoEntry]) -
     let mut memos: Vec<_> = memos.iter().collect();
     memos.sort_by_key(|memo| &memo.key);
     for memos in memos.chunks(ROWS) {
-        let mut query = query(KEEP.sql(memos.len()));
+        let mut query = query(KEEP.sql(memos.len(), connection));
         for memo in memos {
             query = query
                 .bind(memo.key.tenant.as_str())

@@ -30,7 +30,7 @@ pub(super) async fn put(
     let id = run.id.to_string();
     let steps = last_of_each(steps, |step| &step.path);
     for steps in steps.chunks(ROWS) {
-        let mut query = query(PUT.sql(steps.len()));
+        let mut query = query(PUT.sql(steps.len(), connection));
         for step in steps {
             query = query
                 .bind(&id)
