@@ -27,7 +27,8 @@ fn unnamed() -> String {
 /// What is wrong with a workflow.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LintAnswer {
-    /// Errors and warnings, in the order of the file.
+    /// Errors and warnings, in the order of the file, each with `code`, `severity`, `file`, `line`, `column`,
+    /// `end_line`, `end_column`, `message` and `help`.
     pub(crate) diagnostics: Vec<Json>,
     /// How many more there were.
     pub(crate) omitted: usize,

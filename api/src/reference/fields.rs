@@ -77,8 +77,8 @@ fn section(name: &str, schema: &Json, way: Way) -> String {
 
 /// The fields of an object. In a request, those that must be there are marked; in an answer, those that may not be.
 fn table(schema: &Json, way: Way) -> String {
-    let none = Map::new();
-    let properties = schema["properties"].as_object().unwrap_or(&none);
+    let empty = Map::new();
+    let properties = schema["properties"].as_object().unwrap_or(&empty);
     let required = |name: &String| {
         schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one.as_str() == Some(name)))
     };
@@ -89,16 +89,13 @@ fn table(schema: &Json, way: Way) -> String {
             (Way::Out, false) => " Absent where there is none.",
             _ => "",
         };
-        let kind = if way == Way::In { optional(property) } else { word(property) };
+        // That null may be given for what may be left out, or is never given where it is absent, says nothing more.
+        let kind = word(property);
+        let kind =
+            kind.strip_suffix(" or null").filter(|_| way == Way::In || !note.is_empty()).unwrap_or(&kind);
         let _ = writeln!(text, "| `{name}` | {kind} | {}{note} |", description(property));
     }
     text
-}
-
-/// The type of a field that may be left out: that null may be given too says nothing more.
-fn optional(schema: &Json) -> String {
-    let text = word(schema);
-    text.strip_suffix(" or null").map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// A type in a few words, with a link where it has a place of its own.

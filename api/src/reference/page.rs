@@ -28,7 +28,9 @@ pub fn api() -> serde_json::Result<String> {
     page.push_str("\n## Problems\n\n");
     page.push_str(include_str!("problems.md"));
     page.push_str("\n| status | `type` | title | when |\n| --- | --- | --- | --- |\n");
-    for kind in ProblemKind::ALL {
+    let mut kinds = ProblemKind::ALL.to_vec();
+    kinds.sort_by_key(|kind| kind.status().as_u16());
+    for kind in kinds {
         let (status, slug) = (kind.status().as_u16(), kind.slug());
         let _ = writeln!(
             page,

@@ -78,4 +78,18 @@ mod tests {
         }
         assert!(fits("/api/v1", "/api/v1") && fits("/api/v1", "/api/v1/"));
     }
+
+    static NARROW: Route = Route { verb: Verb::Post, path: "/a/{one}", ..Route::USUAL };
+
+    #[tokio::test]
+    async fn a_filter_that_takes_everything_gets_only_what_its_line_says() {
+        let everything = gate(&NARROW).map(|| "taken");
+        let ask = async |method: &str, path: &str| {
+            warp::test::request().method(method).path(path).reply(&everything).await.status().as_u16()
+        };
+        assert_eq!(ask("POST", "/a/1").await, 200);
+        assert_eq!(ask("GET", "/a/1").await, 405);
+        assert_eq!(ask("POST", "/a/1/2").await, 404);
+        assert_eq!(ask("POST", "/b/1").await, 404);
+    }
 }
