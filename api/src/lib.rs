@@ -12,6 +12,7 @@ mod filters;
 mod metrics;
 mod model;
 mod problem;
+pub mod reference;
 mod rejection;
 mod reply;
 mod routes;

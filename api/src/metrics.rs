@@ -8,6 +8,66 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
+/// What kind of number a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It goes up and down.
+    Gauge,
+    /// It only goes up, from 0 at each start.
+    Counter,
+}
+
+impl Kind {
+    /// The word of Prometheus.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Gauge => "gauge",
+            Self::Counter => "counter",
+        }
+    }
+}
+
+/// A metric, as `/metrics` and the reference describe it.
+pub(crate) struct Metric {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// What it is told apart by.
+    pub(crate) label: Option<&'static str>,
+    pub(crate) doc: &'static str,
+}
+
+const fn gauge(name: &'static str, doc: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, label: None, doc }
+}
+
+const fn counter(name: &'static str, label: Option<&'static str>, doc: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, label, doc }
+}
+
+/// Every metric. Whoever counts something new gives it a line here.
+pub(crate) const METRICS: &[Metric] = &[
+    gauge("image_factory_runs_unfinished", "Runs that have not ended."),
+    gauge("image_factory_effects_stuck", "Effects that could not be undone and wait for a person."),
+    gauge(
+        "image_factory_deliveries_pending",
+        "Deliveries of webhooks that were accepted and not acted on yet.",
+    ),
+    gauge("image_factory_runs_in_memory", "Runs that are at work; others wait in the store for a time."),
+    gauge("image_factory_runs_waiting_for_a_slot", "Runs with a step that waits for room."),
+    gauge("image_factory_attempt_slots", "Attempts that may run at once."),
+    gauge("image_factory_attempt_slots_taken", "Attempts that run."),
+    gauge("image_factory_dispatch_paused", "1 while nothing new starts, as when the disk is nearly full."),
+    counter("image_factory_commits_total", None, "Commits of runs that were published."),
+    counter("image_factory_runs_finished_total", Some("status"), "Runs that ended, by status."),
+    counter("image_factory_http_requests_total", Some("status"), "Requests answered, by status."),
+    counter("image_factory_sign_ins_refused_total", None, "Requests with a wrong token or signature."),
+    counter(
+        "image_factory_webhook_deliveries_total",
+        Some("result"),
+        "Deliveries of webhooks that were acted on, by result: `done`, `failed`, `redelivered`, `refused`.",
+    ),
+];
+
 /// The counters of this process.
 #[derive(Clone)]
 pub(crate) struct Metrics(PrometheusHandle);
@@ -50,40 +110,12 @@ fn number(count: impl TryInto<u32>) -> f64 {
 }
 
 fn describe() {
-    metrics::describe_gauge!("image_factory_runs_unfinished", "Runs that have not ended.");
-    metrics::describe_gauge!(
-        "image_factory_effects_stuck",
-        "Effects that could not be undone and wait for a person."
-    );
-    metrics::describe_gauge!(
-        "image_factory_deliveries_pending",
-        "Deliveries of webhooks that were accepted and not acted on yet."
-    );
-    metrics::describe_gauge!(
-        "image_factory_runs_in_memory",
-        "Runs that are at work; others wait in the store for a time."
-    );
-    metrics::describe_gauge!(
-        "image_factory_runs_waiting_for_a_slot",
-        "Runs with a step that waits for room."
-    );
-    metrics::describe_gauge!("image_factory_attempt_slots", "Attempts that may run at once.");
-    metrics::describe_gauge!("image_factory_attempt_slots_taken", "Attempts that run.");
-    metrics::describe_gauge!(
-        "image_factory_dispatch_paused",
-        "1 while nothing new starts, as when the disk is nearly full."
-    );
-    metrics::describe_counter!("image_factory_commits_total", "Commits of runs that were published.");
-    metrics::describe_counter!("image_factory_runs_finished_total", "Runs that ended, by status.");
-    metrics::describe_counter!("image_factory_http_requests_total", "Requests answered, by status.");
-    metrics::describe_counter!(
-        "image_factory_sign_ins_refused_total",
-        "Requests with a wrong token or signature."
-    );
-    metrics::describe_counter!(
-        "image_factory_webhook_deliveries_total",
-        "Deliveries of webhooks that were acted on, by result."
-    );
+    for metric in METRICS {
+        match metric.kind {
+            Kind::Gauge => metrics::describe_gauge!(metric.name, metric.doc),
+            Kind::Counter => metrics::describe_counter!(metric.name, metric.doc),
+        }
+    }
 }
 
 /// Counts what the bus tells, until `stop`.

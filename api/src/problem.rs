@@ -14,7 +14,6 @@ macro_rules! kinds {
 
         impl ProblemKind {
             /// Every kind.
-            #[cfg(test)]
             pub(crate) const ALL: &[Self] = &[$(Self::$variant,)+];
 
             /// The last part of its `type`.
@@ -25,6 +24,11 @@ macro_rules! kinds {
             /// Its HTTP status.
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)+ }
+            }
+
+            /// What it is for.
+            pub(crate) const fn doc(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
             }
 
             /// Its title, the same for every occurrence.

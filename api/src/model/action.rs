@@ -1,11 +1,12 @@
 //! Actions, as `actions list --output json` and the API show them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use vocab::{ActionManifest, Caching, Port};
 
 /// What the world knows about an action.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ActionView {
     /// Family and name: `container/buildah`.
     pub(crate) name: String,

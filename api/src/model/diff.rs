@@ -1,11 +1,12 @@
 //! What differs between two runs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use vocab::{RunId, RunStatus, StepStatus};
 
 /// The comparison of two runs: `a`, mostly the older, and `b`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RunDiff {
     /// The one.
     pub(crate) a: RunSide,
@@ -18,9 +19,10 @@ pub(crate) struct RunDiff {
 }
 
 /// One of two runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RunSide {
     /// The run.
+    #[schemars(with = "String")]
     pub(crate) id: RunId,
     /// Name of its workflow.
     pub(crate) workflow: String,
@@ -35,7 +37,7 @@ pub(crate) struct RunSide {
 }
 
 /// Something that differs. Null is what is not there. A secret is only ever named.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Change {
     /// What.
     pub(crate) what: String,
@@ -46,7 +48,7 @@ pub(crate) struct Change {
 }
 
 /// A step instance in both runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct StepDiff {
     /// The step instance: `build[2]`.
     pub(crate) step: String,
@@ -65,7 +67,7 @@ pub(crate) struct StepDiff {
 }
 
 /// A step instance in one of two runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct StepSide {
     /// Where it is.
     pub(crate) status: StepStatus,
@@ -74,6 +76,7 @@ pub(crate) struct StepSide {
     /// Time from its first start to its end, or until now, in milliseconds.
     pub(crate) duration_ms: u64,
     /// The run that computed its outputs, where this one did not.
+    #[schemars(with = "Option<String>")]
     pub(crate) computed_by: Option<RunId>,
     /// Digest of the key under which the cache was asked, where it was.
     pub(crate) cache_key: Option<String>,

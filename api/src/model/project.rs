@@ -1,10 +1,11 @@
 //! Projects.
 
 use engine_ports::Project;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A project as callers see it. The secret is not part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ProjectView {
     /// The project.
     pub(crate) id: String,
@@ -43,7 +44,7 @@ impl ProjectView {
 }
 
 /// A part of the list of projects, by name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct ProjectPage {
     /// The projects.
     pub(crate) projects: Vec<ProjectView>,
@@ -52,7 +53,7 @@ pub(crate) struct ProjectPage {
 }
 
 /// Registers a project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewProject {
     /// Its name.
@@ -71,7 +72,7 @@ pub(crate) struct NewProject {
 }
 
 /// Changes a project; what is left out stays.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectChange {
     /// URL of its Git repository.

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use engine_ports::{EffectRecord, EventRecord, RunRow, StepRow};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use vocab::{Compensation, EffectState, Outputs, RunId, RunStatus, StepStatus, Timestamp};
 
 /// A run in a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RunSummary {
     /// The run.
+    #[schemars(with = "String")]
     pub(crate) id: RunId,
     /// Name of its workflow.
     pub(crate) workflow: String,
@@ -21,6 +23,7 @@ pub(crate) struct RunSummary {
     /// How its unwinding went.
     pub(crate) compensation: Compensation,
     /// Its outputs, once it succeeded.
+    #[schemars(with = "BTreeMap<String, Json>")]
     pub(crate) outputs: Outputs,
     /// Time from its acceptance to its end, or until now, in milliseconds.
     pub(crate) duration_ms: u64,
@@ -60,7 +63,7 @@ impl RunSummary {
 }
 
 /// A step instance of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct StepView {
     /// The step instance: `build[2]/inner`.
     pub(crate) path: String,
@@ -76,6 +79,7 @@ pub(crate) struct StepView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) taken_over: Option<TakenFrom>,
     /// Its outputs.
+    #[schemars(with = "BTreeMap<String, Json>")]
     pub(crate) outputs: Outputs,
     /// Time from its first start to its end, or until now; 0 when it never started. Milliseconds.
     pub(crate) duration_ms: u64,
@@ -122,16 +126,17 @@ impl StepView {
 }
 
 /// The step of another run that did the work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TakenFrom {
     /// The run.
+    #[schemars(with = "String")]
     pub(crate) run: RunId,
     /// The step instance.
     pub(crate) step: String,
 }
 
 /// A run with its steps: what `run --output json` prints too.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RunDetail {
     /// The run.
     pub(crate) run: RunSummary,
@@ -140,16 +145,17 @@ pub(crate) struct RunDetail {
 }
 
 /// A part of the list of runs, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct RunPage {
     /// The runs.
     pub(crate) runs: Vec<RunSummary>,
     /// `before` of the next part, where there is one.
+    #[schemars(with = "Option<String>")]
     pub(crate) next: Option<RunId>,
 }
 
 /// An effect of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EffectView {
     /// Its stable name: `RUN/STEP/NAME`.
     pub(crate) key: String,
@@ -185,7 +191,7 @@ impl From<EffectRecord> for EffectView {
 }
 
 /// An event of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EventView {
     /// Its place in the run, from 1.
     pub(crate) seq: u64,
@@ -212,7 +218,7 @@ impl From<EventRecord> for EventView {
 }
 
 /// A part of the events of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct EventPage {
     /// The events, in order.
     pub(crate) events: Vec<EventView>,
@@ -221,7 +227,7 @@ pub(crate) struct EventPage {
 }
 
 /// Asks for a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewRunBody {
     /// The project whose repository holds the workflow. Either this or `text`.
@@ -242,7 +248,7 @@ pub(crate) struct NewRunBody {
 }
 
 /// Asks for a run's end.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CancelRun {
     /// Why, for the record.
@@ -251,7 +257,7 @@ pub(crate) struct CancelRun {
 }
 
 /// Asks for a run once more. With neither, all of it runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetryRun {
     /// Only what did not succeed, and what depends on it.
@@ -262,8 +268,18 @@ pub(crate) struct RetryRun {
     pub(crate) from: Option<String>,
 }
 
+/// What is tried once more to be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct UndoAnswer {
+    /// The run.
+    #[schemars(with = "String")]
+    pub(crate) run: RunId,
+    /// How many effects of it are stuck.
+    pub(crate) effects: usize,
+}
+
 /// Says what a person decided about a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DecideRun {
     /// What.
@@ -279,7 +295,7 @@ pub(crate) struct DecideRun {
 }
 
 /// What a person may decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DecisionWord {
     /// Nothing new starts in the run.

@@ -1,11 +1,12 @@
 //! What a delivery of a webhook led to.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use vocab::RunId;
 
 /// The answer to a push: what started, what did not compile, what it did not concern.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TriggerAnswer {
     /// Runs that were started.
     pub(crate) runs: Vec<Started>,
@@ -19,9 +20,10 @@ pub(crate) struct TriggerAnswer {
 }
 
 /// A run that was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Started {
     /// The run.
+    #[schemars(with = "String")]
     pub(crate) run: RunId,
     /// Name of its workflow.
     pub(crate) workflow: String,
@@ -32,7 +34,7 @@ pub(crate) struct Started {
 }
 
 /// A workflow that cannot run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Refused {
     /// The workflow's file, or `.image-factory/` when nothing in it was read.
     pub(crate) file: String,
@@ -44,7 +46,7 @@ pub(crate) struct Refused {
 }
 
 /// A workflow that the push does not concern.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Skipped {
     /// The workflow's file.
     pub(crate) file: String,
@@ -53,7 +55,7 @@ pub(crate) struct Skipped {
 }
 
 /// A delivery and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct DeliveryView {
     /// The sender's id of it.
     pub(crate) delivery: String,

@@ -2,11 +2,12 @@
 
 use engine_core::plan::{Plan, PlanError};
 use lang::{Catalogue, Workflow};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 /// A workflow's text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkflowText {
     /// The file's name, for messages.
@@ -24,16 +25,17 @@ fn unnamed() -> String {
 }
 
 /// What is wrong with a workflow.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct LintAnswer {
-    /// Errors and warnings, in the order of the file.
+    /// Errors and warnings, in the order of the file, each with `code`, `severity`, `file`, `line`, `column`,
+    /// `end_line`, `end_column`, `message` and `help`.
     pub(crate) diagnostics: Vec<Json>,
     /// How many more there were.
     pub(crate) omitted: usize,
 }
 
 /// The steps of a workflow in an order in which they could run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PlanAnswer {
     /// Name of the workflow.
     pub(crate) workflow: String,
@@ -86,7 +88,7 @@ impl PlanAnswer {
 }
 
 /// A step of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PlanStepView {
     /// Its name.
     pub(crate) name: String,

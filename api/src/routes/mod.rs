@@ -1,9 +1,14 @@
 //! Every path of the server. A folder a noun, a file an endpoint.
+//!
+//! Who adds an endpoint gives its file a [`ROUTE`](table::Route) and names that in the list of its folder. What the
+//! reference says about it stands in the same value; `make generate` writes the page again.
 
 mod actions;
+mod gate;
 mod projects;
 mod runs;
 mod system;
+pub(crate) mod table;
 mod webhooks;
 mod workflows;
 
@@ -15,6 +20,7 @@ use vocab::{Name, TenantName};
 use warp::filters::BoxedFilter;
 use warp::{Filter, Rejection};
 
+use self::table::Route;
 use crate::factory::Factory;
 use crate::filters::{self, Caller};
 use crate::problem::Problem;
@@ -24,22 +30,28 @@ use crate::serve::{Routes, complete};
 /// The routes of one noun.
 type Part = BoxedFilter<(Body,)>;
 
-/// All routes over `factory`, with the registry's beside them.
+/// The routes, each noun with its own.
+const NOUNS: &[&[&Route]] =
+    &[system::ROUTES, runs::ROUTES, workflows::ROUTES, actions::ROUTES, projects::ROUTES, webhooks::ROUTES];
+
+/// Every route of the API, in the order of the reference.
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
+    NOUNS.iter().copied().flatten().copied()
+}
+
+/// All routes over `factory`, with the registry's beside them: the one part that no [`Route`] describes, since the
+/// OCI Distribution Specification does.
 pub(crate) fn routes(factory: &Arc<Factory>, registry: Part) -> Routes {
-    let all = system::routes(factory)
-        .or(registry)
-        .unify()
-        .or(webhooks::routes(factory))
-        .unify()
-        .or(runs::routes(factory))
-        .unify()
-        .or(projects::routes(factory))
-        .unify()
-        .or(actions::routes(factory))
-        .unify()
-        .or(workflows::routes(factory))
-        .unify();
+    let all = NOUNS
+        .iter()
+        .filter_map(|routes| gate::serve(routes, factory))
+        .fold(registry, |before, part| before.or(part).unify().boxed());
     complete(filters::changes(factory).and(all))
+}
+
+/// Most bytes of a body that holds a workflow's text in JSON, where each character may take six.
+fn workflow_limit(factory: &Factory) -> u64 {
+    factory.config.limits.workflow_bytes.saturating_mul(6).saturating_add(4096)
 }
 
 /// The factory, for a handler.

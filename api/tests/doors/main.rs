@@ -16,6 +16,7 @@ mod metrics;
 mod patience;
 mod private;
 mod publish;
+mod reference;
 mod refusals;
 mod retention;
 mod retry;

@@ -1,18 +1,46 @@
 //! `POST /api/v1/projects`: registers a project.
 
+use std::sync::Arc;
+
 use engine_ports::Project;
 use vocab::{Name, ProjectId};
+use warp::Filter as _;
 use warp::http::StatusCode;
 
-use super::check;
+use super::{BODY, check};
 use crate::data::random;
 use crate::factory::{Factory, seal_place};
-use crate::filters::Caller;
+use crate::filters::{self, Caller};
 use crate::model::{NewProject, ProjectView};
 use crate::problem::{Problem, ProblemKind};
-use crate::reply::{self, Body};
+use crate::reply::{self, Body, settle};
+use crate::routes::signed_in;
+use crate::routes::table::{Answer, Route, Shape, Verb};
 
-pub(super) async fn create(factory: &Factory, caller: &Caller, body: NewProject) -> Result<Body, Problem> {
+pub(super) const ROUTE: Route = Route {
+    verb: Verb::Post,
+    path: "/api/v1/projects",
+    purpose: "Registers a project: a Git repository whose pushes start runs.",
+    more: "Where no `webhook_secret` is given, one is made, and shown in this answer only.",
+    body: Some(Shape::of::<NewProject>()),
+    answers: &[Answer::json::<ProjectView>(201, "the project")],
+    problems: &[
+        (ProblemKind::Conflict, "there is a project of that name"),
+        (ProblemKind::Invalid, "the name, the URL or a secret is not as it has to be"),
+    ],
+    serve: |state| {
+        warp::path!("api" / "v1" / "projects")
+            .and(signed_in(state))
+            .and(filters::json(BODY))
+            .then(|state: Arc<Factory>, caller: Caller, body: NewProject| async move {
+                settle(create(&state, &caller, body).await)
+            })
+            .boxed()
+    },
+    ..Route::USUAL
+};
+
+async fn create(factory: &Factory, caller: &Caller, body: NewProject) -> Result<Body, Problem> {
     let name: Name = body
         .name
         .parse()

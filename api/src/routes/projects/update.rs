@@ -1,14 +1,47 @@
 //! `PATCH /api/v1/projects/NAME`: changes what is given.
 
-use super::{check, create};
+use std::sync::Arc;
+
+use warp::Filter as _;
+
+use super::{BODY, check, create};
 use crate::factory::{Factory, seal_place};
-use crate::filters::Caller;
+use crate::filters::{self, Caller};
 use crate::model::{ProjectChange, ProjectView};
 use crate::problem::{Problem, ProblemKind};
-use crate::reply::{self, Body};
-use crate::routes::project;
+use crate::reply::{self, Body, settle};
+use crate::routes::table::{Answer, NO_PROJECT, PROJECT, Route, Shape, Verb};
+use crate::routes::{project, signed_in};
 
-pub(super) async fn update(
+pub(super) const ROUTE: Route = Route {
+    verb: Verb::Patch,
+    path: "/api/v1/projects/{project}",
+    purpose: "Changes the settings of a project; what is left out stays.",
+    more: "Deliveries that are signed with an earlier secret are refused as soon as there is a new one.",
+    places: &[PROJECT],
+    body: Some(Shape::of::<ProjectChange>()),
+    answers: &[Answer::json::<ProjectView>(
+        200,
+        "the project; with the secret of its webhook, where one was made",
+    )],
+    problems: &[
+        NO_PROJECT,
+        (ProblemKind::Conflict, "somebody else changed it meanwhile"),
+        (ProblemKind::Invalid, "a value is not as it has to be, or two exclude each other"),
+    ],
+    serve: |state| {
+        warp::path!("api" / "v1" / "projects" / String)
+            .and(signed_in(state))
+            .and(filters::json(BODY))
+            .then(|name: String, state: Arc<Factory>, caller: Caller, body: ProjectChange| async move {
+                settle(update(&state, &caller, &name, body).await)
+            })
+            .boxed()
+    },
+    ..Route::USUAL
+};
+
+async fn update(
     factory: &Factory,
     caller: &Caller,
     name: &str,

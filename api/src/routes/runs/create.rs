@@ -1,18 +1,52 @@
 //! `POST /api/v1/runs`: starts a run of a project's workflow, or of a workflow that is handed in.
 
+use std::sync::Arc;
+
 use vocab::{Inputs, Value};
+use warp::Filter as _;
 use warp::http::StatusCode;
 
-use super::get;
+use super::{BODY, get};
 use crate::factory::{Factory, NewStart};
-use crate::filters::Caller;
-use crate::model::NewRunBody;
+use crate::filters::{self, Caller};
+use crate::model::{NewRunBody, RunDetail};
 use crate::problem::{Problem, ProblemKind};
-use crate::reply::{self, Body};
-use crate::routes::project;
+use crate::reply::{self, Body, settle};
+use crate::routes::table::{Answer, Route, Shape, Verb};
+use crate::routes::{project, signed_in, workflow_limit};
 use crate::trigger::manual;
 
-pub(super) async fn create(factory: &Factory, caller: &Caller, body: NewRunBody) -> Result<Body, Problem> {
+pub(super) const ROUTE: Route = Route {
+    verb: Verb::Post,
+    path: "/api/v1/runs",
+    purpose: "Starts a run of a project's workflow, or of a workflow that is handed in.",
+    more: "It is durable when the answer comes. A request that is sent twice starts two runs: there is no idempotency \
+        key here. A workflow that is handed in has no project, and so may not run on the host.",
+    body: Some(Shape::of::<NewRunBody>()),
+    answers: &[Answer::json::<RunDetail>(202, "the run, just accepted")],
+    problems: &[
+        (ProblemKind::NotFound, "`project` names none"),
+        (ProblemKind::DoesNotCompile, "the workflow does not compile; `diagnostics` says why"),
+        (
+            ProblemKind::Invalid,
+            "the workflow is not there, is not for people to start, or the inputs do not fit it",
+        ),
+        (ProblemKind::Conflict, "the project may not do what the workflow asks for"),
+        (ProblemKind::BadGateway, "the project's repository cannot be read"),
+    ],
+    serve: |state| {
+        warp::path!("api" / "v1" / "runs")
+            .and(signed_in(state))
+            .and(filters::json(workflow_limit(state).saturating_add(BODY)))
+            .then(|state: Arc<Factory>, caller: Caller, body: NewRunBody| async move {
+                settle(create(&state, &caller, body).await)
+            })
+            .boxed()
+    },
+    ..Route::USUAL
+};
+
+async fn create(factory: &Factory, caller: &Caller, body: NewRunBody) -> Result<Body, Problem> {
     factory.accepts_work()?;
     let invalid = |text: &str| Problem::new(ProblemKind::Invalid, text);
     let inputs: Inputs = body

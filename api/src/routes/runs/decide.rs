@@ -1,28 +1,53 @@
 //! `POST /api/v1/runs/RUN/decisions`: what a person decided about a run or a paused step of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine_runtime::{Decided, Decision};
 use serde_json::Value as Json;
 use vocab::{ArtifactRef, Outputs, RunId, StepPath, Value};
+use warp::Filter as _;
 use warp::http::StatusCode;
 
-use super::{get, run_of};
+use super::{BODY, get, run_of};
 use crate::factory::Factory;
-use crate::filters::Caller;
-use crate::model::{DecideRun, DecisionWord};
+use crate::filters::{self, Caller};
+use crate::model::{DecideRun, DecisionWord, RunDetail};
 use crate::problem::{Problem, ProblemKind};
-use crate::reply::{self, Body};
+use crate::reply::{self, Body, settle};
+use crate::routes::signed_in;
+use crate::routes::table::{Answer, NO_RUN, RUN, Route, Shape, Verb};
+
+pub(super) const ROUTE: Route = Route {
+    verb: Verb::Post,
+    path: "/api/v1/runs/{run}/decisions",
+    purpose: "Says what a person decided about a run, or about a paused step of it.",
+    more: "[When to decide what](../how-to/paused-runs.md).",
+    places: &[RUN],
+    body: Some(Shape::of::<DecideRun>()),
+    answers: &[Answer::json::<RunDetail>(202, "the run; the decision is durable")],
+    problems: &[
+        NO_RUN,
+        (ProblemKind::NotFound, "`step` names no step of it"),
+        (ProblemKind::Conflict, "the run or the step is not in a state in which this can be decided"),
+        (ProblemKind::Invalid, "the reason or the step is missing, or the outputs do not fit"),
+    ],
+    serve: |state| {
+        warp::path!("api" / "v1" / "runs" / RunId / "decisions")
+            .and(signed_in(state))
+            .and(filters::json(BODY))
+            .then(|run, state: Arc<Factory>, caller: Caller, body: DecideRun| async move {
+                settle(decide(&state, &caller, run, body).await)
+            })
+            .boxed()
+    },
+    ..Route::USUAL
+};
 
 /// Characters of a reason that are kept.
 const REASON: usize = 500;
 
-pub(super) async fn decide(
-    factory: &Factory,
-    caller: &Caller,
-    run: RunId,
-    body: DecideRun,
-) -> Result<Body, Problem> {
+async fn decide(factory: &Factory, caller: &Caller, run: RunId, body: DecideRun) -> Result<Body, Problem> {
     let row = run_of(factory, caller, run).await?;
     let reason: String = body.reason.chars().filter(|c| !c.is_control()).take(REASON).collect();
     if reason.trim().is_empty() {

@@ -6,16 +6,50 @@ use std::time::Duration;
 use bytes::Bytes;
 use engine_runtime::LogName;
 use futures::StreamExt as _;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use vocab::{RunId, StepPath};
+use warp::Filter as _;
 
 use super::run_of;
 use crate::factory::Factory;
 use crate::filters::Caller;
 use crate::problem::{Problem, ProblemKind};
-use crate::reply::{self, Body};
+use crate::reply::{self, Body, settle};
+use crate::routes::signed_in;
+use crate::routes::table::{Answer, NO_RUN, RUN, Route, Schemas};
+
+const LOG: &str = "\
+2026-05-04T09:30:01.120Z cache: miss, nothing under 1dc4c21487ae
+2026-05-04T09:30:01.122Z fetching commit 5f0c7e1b0d7f2a0c3f1d5d8e6b4a9c2e7f1a3b5c";
+
+pub(super) const ROUTE: Route = Route {
+    path: "/api/v1/runs/{run}/logs",
+    purpose: "Reads or follows the log of an attempt of a step.",
+    more: "A line is the time and the text. The log of an attempt that runs is followed to its end; the connection stays \
+        open until then.",
+    places: &[RUN],
+    query: Some(Schemas::of::<Query>()),
+    answers: &[Answer::text(200, "the lines, as they come", "text/plain; charset=utf-8", LOG)],
+    problems: &[
+        NO_RUN,
+        (ProblemKind::NotFound, "the run has no such step, or the step no such attempt"),
+        (ProblemKind::BadRequest, "`step` is not the path of a step"),
+        (ProblemKind::TooMany, "512 clients follow events and logs already"),
+    ],
+    serve: |state| {
+        warp::path!("api" / "v1" / "runs" / RunId / "logs")
+            .and(signed_in(state))
+            .and(warp::query::<Query>())
+            .then(|run, state: Arc<Factory>, caller: Caller, query| async move {
+                settle(logs(&state, &caller, run, query).await)
+            })
+            .boxed()
+    },
+    ..Route::USUAL
+};
 
 /// Lines that may wait for a slow client.
 const LINES: usize = 1024;
@@ -24,24 +58,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a step that has not started yet is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Query {
+struct Query {
+    /// The step instance: `build`, `build[2]`.
     step: String,
+    /// The attempt, from 1; the newest that has a log where nothing is said.
     attempt: Option<u32>,
+    /// Whether to wait for an attempt that has not started, instead of 404.
     #[serde(default)]
     follow: bool,
-    /// Byte offset to go on from.
+    /// Byte of the log, as the server keeps it, to go on from; 0 for all of it.
     #[serde(default)]
     offset: u64,
 }
 
-pub(super) async fn logs(
-    factory: &Arc<Factory>,
-    caller: &Caller,
-    run: RunId,
-    query: Query,
-) -> Result<Body, Problem> {
+async fn logs(factory: &Arc<Factory>, caller: &Caller, run: RunId, query: Query) -> Result<Body, Problem> {
     run_of(factory, caller, run).await?;
     let path: StepPath = query
         .step

@@ -1,26 +1,10 @@
-//! Whether the server lives, takes work, and how it does.
+//! Whether the server lives, takes work, and how it does: without a token, since that tells nothing about anybody.
 
 mod health;
+mod index;
 mod metrics;
 mod ready;
 
-use std::sync::Arc;
+use super::table::Route;
 
-use warp::Filter as _;
-
-use super::{Part, factory};
-use crate::factory::Factory;
-
-/// `/health`, `/ready`, `/metrics`: without a token, since they tell nothing about anybody.
-pub(super) fn routes(state: &Arc<Factory>) -> Part {
-    let health = warp::path!("health").and(warp::get()).map(health::health);
-    let ready = warp::path!("ready")
-        .and(warp::get())
-        .and(factory(state))
-        .then(|state: Arc<Factory>| async move { ready::ready(&state).await });
-    let metrics = warp::path!("metrics")
-        .and(warp::get())
-        .and(factory(state))
-        .then(|state: Arc<Factory>| async move { metrics::metrics(&state).await });
-    health.or(ready).unify().or(metrics).unify().boxed()
-}
+pub(super) const ROUTES: &[&Route] = &[&index::ROUTE, &health::ROUTE, &ready::ROUTE, &metrics::ROUTE];

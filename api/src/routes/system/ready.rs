@@ -1,20 +1,41 @@
 //! `GET /ready`: the server takes work. 503 while it drains, and while a database takes no writes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine_stores::SqlDatabase;
-use serde_json::json;
+use warp::Filter as _;
 
 use crate::factory::Factory;
+use crate::model::Ready;
 use crate::problem::{Problem, ProblemKind};
 use crate::reply::{self, Body};
+use crate::routes::factory;
+use crate::routes::table::{Answer, Route, Who};
+
+pub(super) const ROUTE: Route = Route {
+    path: "/ready",
+    purpose: "Says whether the server takes work.",
+    more: "For whoever decides where requests go. A server whose disk is nearly full starts no steps, but is ready: it \
+        takes requests, and `paused` says why nothing starts.",
+    who: Who::Anybody,
+    answers: &[Answer::json::<Ready>(200, "it does")],
+    problems: &[(ProblemKind::Unavailable, "it shuts down, or a database takes no writes")],
+    serve: |state| {
+        warp::path!("ready")
+            .and(factory(state))
+            .then(|state: Arc<Factory>| async move { ready(&state).await })
+            .boxed()
+    },
+    ..Route::USUAL
+};
 
 /// Time for a write that changes nothing; whoever asks has little patience.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server whose disk is nearly full starts nothing, but still takes requests and tells how runs do: it is ready,
 /// and says why dispatch is paused.
-pub(super) async fn ready(factory: &Factory) -> Body {
+async fn ready(factory: &Factory) -> Body {
     if factory.is_draining() {
         return refuse("the server is shutting down");
     }
@@ -23,10 +44,8 @@ pub(super) async fn ready(factory: &Factory) -> Body {
             return refuse(reason);
         }
     }
-    match factory.engine.status().slots.paused {
-        None => reply::ok(&json!({ "status": "ready" })),
-        Some(reason) => reply::ok(&json!({ "status": "ready", "paused": reason })),
-    }
+    let paused = factory.engine.status().slots.paused;
+    reply::ok(&Ready { status: "ready".to_owned(), paused })
 }
 
 fn refuse(reason: &str) -> Body {

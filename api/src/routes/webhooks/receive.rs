@@ -7,17 +7,72 @@ use bytes::Buf;
 use engine_ports::{Delivery, DeliveryOutcome, NewDelivery, Project};
 use futures::Stream;
 use serde_json::json;
+use warp::Filter as _;
 use warp::http::{HeaderMap, StatusCode};
 
+use super::MOST_BODIES;
 use super::signed::{Signed, signed};
 use crate::factory::Factory;
 use crate::filters::Places;
-use crate::model::DeliveryView;
+use crate::model::{DeliveryView, TriggerAnswer};
 use crate::problem::{Problem, ProblemKind};
-use crate::reply::{self, Body};
+use crate::reply::{self, Body, settle};
+use crate::routes::factory;
+use crate::routes::table::{Answer, PROJECT, Route, Verb, Who};
 use crate::trigger::{Concluded, Push, PushError, delivery_url, work_off};
 
-pub(super) async fn receive(
+const WORD: &str = r#"{"message": "the webhook works"}"#;
+
+pub(super) const ROUTE: Route = Route {
+    verb: Verb::Post,
+    path: "/api/v1/webhooks/{tenant}/{project}",
+    purpose: "Takes a delivery of a Git host: a push starts runs.",
+    more: "[How it works](#webhooks).",
+    who: Who::Signature,
+    places: &[("tenant", "The tenant: `default`."), PROJECT],
+    headers: &[
+        (
+            "X-Hub-Signature-256",
+            "`sha256=` and the HMAC-SHA-256 of the body under the project's secret, in hexadecimal.",
+        ),
+        ("X-GitHub-Event", "`push` starts runs; anything else only has a word for an answer."),
+        ("X-GitHub-Delivery", "Id of the delivery: 1 to 100 letters, digits, `-`, `_`, `.` and `:`."),
+    ],
+    answers: &[
+        Answer::json::<TriggerAnswer>(202, "runs were started, whatever else was refused"),
+        Answer::json::<DeliveryView>(
+            202,
+            "it is durable and goes on by itself; `url` says what became of it",
+        ),
+        Answer::json::<TriggerAnswer>(200, "the push concerns no workflow"),
+        Answer::text(200, "an event that is no push", "application/json", WORD),
+        Answer::json::<TriggerAnswer>(422, "workflows were refused, and none was started"),
+    ],
+    problems: &[
+        (ProblemKind::BadRequest, "a header is missing, or the body is no push"),
+        (ProblemKind::BadSignature, "the signature is missing or wrong, or there is no such project"),
+        (
+            ProblemKind::BadGateway,
+            "the repository cannot be read, and no other try by itself would mend that",
+        ),
+        (ProblemKind::Unavailable, "too many bodies are read at once"),
+    ],
+    serve: |state| {
+        let places = Places::new(MOST_BODIES);
+        warp::path!("api" / "v1" / "webhooks" / String / String)
+            .and(factory(state))
+            .and(warp::header::headers_cloned())
+            .and(warp::body::stream())
+            .then(move |tenant: String, name: String, state: Arc<Factory>, headers: HeaderMap, body| {
+                let places = places.clone();
+                async move { settle(receive(&state, &places, &tenant, &name, &headers, body).await) }
+            })
+            .boxed()
+    },
+    ..Route::USUAL
+};
+
+async fn receive(
     factory: &Arc<Factory>,
     places: &Places,
     tenant: &str,
