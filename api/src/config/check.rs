@@ -5,7 +5,15 @@ use vocab::Limits;
 use super::{Config, ConfigError};
 
 /// Limits for which 0 has a meaning: no bound, or nothing held back.
-const MAY_BE_ZERO: &[&str] = &["tool_memory_bytes", "free_bytes", "grace_seconds", "drain_seconds"];
+const MAY_BE_ZERO: &[&str] = &[
+    "tool_memory_bytes",
+    "runs_per_workflow",
+    "runs_per_project",
+    "runs_per_tenant",
+    "free_bytes",
+    "grace_seconds",
+    "drain_seconds",
+];
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let refuse = |text: String| Err(ConfigError::Refused(text));

@@ -106,6 +106,12 @@ limits! {
     drain_seconds: Seconds = 30;
     /// Attempts that run at once.
     concurrent_attempts: Count = 4;
+    /// Runs of one workflow of a project that go on at once, those that steps start not counted; further ones wait. 0 for no bound.
+    runs_per_workflow: Count = 0;
+    /// Runs of one project that go on at once; further ones wait. 0 for no bound.
+    runs_per_project: Count = 0;
+    /// Runs of one tenant that go on at once; further ones wait. 0 for no bound.
+    runs_per_tenant: Count = 0;
     /// Tries to undo one effect before it counts as stuck.
     undo_attempts: Count = 5;
     /// Times that an attempt may be lost to a crash before its step fails.

@@ -14,6 +14,7 @@ use crate::dispatch::Slots;
 use crate::driver::{Message, Runs};
 use crate::engine::ArchiveQueue;
 use crate::logs::Logs;
+use crate::room::Turns;
 use crate::work::WorkFolders;
 
 /// Everything of an engine that outlives a run.
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) worker: WorkerId,
     pub(crate) slots: Slots,
+    /// Whose turn it is among runs that share room.
+    pub(crate) turns: Turns,
     /// Room for probing and undoing: it goes on while nothing new may start.
     pub(crate) undo_room: Arc<Semaphore>,
     pub(crate) runs: Runs,

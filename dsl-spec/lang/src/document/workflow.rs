@@ -5,6 +5,7 @@ use std::time::Duration;
 use vocab::Name;
 
 use super::Draft;
+use super::concurrency::ConcurrencyDraft;
 use super::input::InputDraft;
 use super::reader::{Keys, Reader};
 use super::step::ON_FAILURE;
@@ -22,6 +23,7 @@ pub(super) const WORKFLOW: Keys = Keys {
         "metadata",
         "on",
         "inputs",
+        "concurrency",
         "timeout",
         "on_failure",
         "steps",
@@ -29,7 +31,7 @@ pub(super) const WORKFLOW: Keys = Keys {
         "outputs",
     ],
     required: &["apiVersion", "kind", "metadata", "steps"],
-    later: &["concurrency", "defaults", "permissions"],
+    later: &["defaults", "permissions"],
 };
 
 pub(super) const METADATA: Keys = Keys {
@@ -49,6 +51,7 @@ pub(crate) struct Document {
     /// Where `on.push` stands.
     pub(crate) push: Option<Span>,
     pub(crate) inputs: Vec<InputDraft>,
+    pub(crate) concurrency: Option<ConcurrencyDraft>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_failure: OnFailure,
     pub(crate) steps: Vec<StepDraft>,
@@ -69,6 +72,7 @@ impl Reader<'_> {
             triggers: Triggers { push: None, manual: true },
             push: None,
             inputs: Vec::new(),
+            concurrency: None,
             timeout: None,
             on_failure: OnFailure::default(),
             steps: Vec::new(),
@@ -95,6 +99,7 @@ impl Reader<'_> {
         if let Some(node) = fields.get("inputs") {
             document.inputs = self.inputs(node);
         }
+        document.concurrency = fields.entry("concurrency").and_then(|entry| self.concurrency(entry));
         document.timeout = fields.get("timeout").and_then(|node| self.duration(node));
         if let Some(node) = fields.get("on_failure") {
             document.on_failure = self.word(node, ON_FAILURE).unwrap_or_default();

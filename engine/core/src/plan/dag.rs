@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use lang::{Catalogue, Template, Workflow};
+use lang::{Catalogue, Concurrency, Template, Workflow};
 use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -35,6 +35,9 @@ pub struct PlanSpec {
     /// The time for a whole run in milliseconds, where the workflow names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_millis: Option<u64>,
+    /// The group of runs that it shares its turn with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
 }
 
 /// Why steps make no plan. Lint finds all of this earlier and says where; here it guards what is stored.
@@ -152,6 +155,7 @@ impl Plan {
             workflows: BTreeMap::new(),
             outputs,
             timeout_millis: workflow.timeout.map(millis),
+            concurrency: workflow.concurrency.clone(),
         })
     }
 

@@ -61,6 +61,7 @@ mod tests {
             workflows: std::collections::BTreeMap::new(),
             outputs: std::collections::BTreeMap::new(),
             timeout_millis: None,
+            concurrency: None,
         })
         .unwrap()
     }

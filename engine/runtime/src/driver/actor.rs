@@ -217,9 +217,13 @@ impl Actor {
         let Landing { row, released, ended, ahead, answers, grants, commands } = landing;
         if row.seq > self.row.seq {
             self.committed = true;
+            let left = row.is_over() && !self.row.is_over();
             let over = row.status.is_terminal() && !self.row.status.is_terminal();
             self.row = row;
             self.tell_family(over, released);
+            if left && self.shared.turns.concerns(&self.row) {
+                self.shared.turns.wake(&self.shared, &self.row.tenant);
+            }
             let (tenant, run, seq) = (self.row.tenant.clone(), self.run, self.row.seq);
             self.shared.bus.publish(Notice { tenant, run, seq });
         }

@@ -24,6 +24,10 @@ pub(crate) enum Message {
     Undone { effect: EffectId, nth: u32, outcome: Result<UndoOutcome, ActionError> },
     /// Somebody wants the run to end.
     Cancel { by: String, reason: Option<String>, answer: oneshot::Sender<Result<(), TooLate>> },
+    /// It is the turn of this run, which waits for it.
+    Admit { answer: oneshot::Sender<()> },
+    /// A newer run of its group wants its room.
+    GiveWay { to: RunId },
     /// Somebody wants stuck effects to be tried again; answers how many there are.
     RetryUndo { by: String, answer: oneshot::Sender<Result<usize, TooLate>> },
     /// Somebody holds the run, lets it go on, or says what follows a paused step.

@@ -48,6 +48,20 @@ impl Actor {
                 self.answer(answer, outcome);
                 self.decide_now()
             }
+            Message::Admit { answer } => {
+                if self.state.awaits_admission() {
+                    self.record(&Event::RunAdmitted {})?;
+                }
+                self.answer(answer, ());
+                self.follow()
+            }
+            Message::GiveWay { to } => {
+                if self.state.gives_way() {
+                    let (by, reason) = (format!("run {to}"), Some("a newer run of its group".to_owned()));
+                    self.record(&Event::CancelRequested { by, reason })?;
+                }
+                self.decide_now()
+            }
             Message::RetryUndo { answer, .. } if !self.state.status().is_terminal() => {
                 let refused =
                     format!("run {} has not ended: what is stuck can be tried again after that", self.run);

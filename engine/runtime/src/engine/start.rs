@@ -12,6 +12,7 @@ use super::{Engine, EngineParts, StartError, background};
 use crate::attempt::LocalAttempts;
 use crate::dispatch::Slots;
 use crate::driver::{Lead, Need, Runs, Start, load};
+use crate::room::{Bounds, Turns};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::WorkFolders;
@@ -57,6 +58,7 @@ impl Engine {
             .unwrap_or(usize::MAX)
             .clamp(1, Semaphore::MAX_PERMITS);
         let (slots, offered) = Slots::new(room);
+        let turns = Turns::new(Bounds::of(&limits));
         let (archive, complete) = ArchiveQueue::new(log_files_stay);
         let shared = Arc::new(Shared {
             store,
@@ -71,6 +73,7 @@ impl Engine {
             limits,
             worker,
             slots,
+            turns,
             undo_room: Arc::new(Semaphore::new(room)),
             runs: Runs::default(),
             local: LocalAttempts::default(),

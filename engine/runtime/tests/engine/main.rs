@@ -12,6 +12,7 @@ mod crashes;
 mod decisions;
 mod effects;
 mod faults;
+mod groups;
 mod large;
 mod leases;
 mod logs;

@@ -17,6 +17,7 @@ mod projects;
 #[cfg(test)]
 mod query_plans;
 mod retention;
+mod room;
 mod run_store;
 mod runs;
 mod steps;

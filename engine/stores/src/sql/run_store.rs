@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    NewRun, Page, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, ProjectId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
-use super::{claims, effects, events, leases, logs, memo_use, memos, origins, plans, retention, runs, steps};
+use super::{
+    claims, effects, events, leases, logs, memo_use, memos, origins, plans, retention, room, runs, steps,
+};
 use crate::commit::{check, check_new};
 use crate::dialect::{Connection, Failure, SqlDatabase};
 
@@ -38,7 +40,7 @@ async fn write_rows(connection: &mut Connection<'_>, commit: &Commit) -> Result<
 async fn create(connection: &mut Connection<'_>, new: &NewRun) -> Result<RunId, Failure> {
     let run = &new.commit.run;
     if let Some(origin) = &new.origin
-        && let Some(earlier) = origins::find(&mut *connection, run, origin).await?
+        && let Some(earlier) = origins::find(&mut *connection, &run.tenant, run.project, origin).await?
     {
         return Ok(earlier);
     }
@@ -67,7 +69,7 @@ impl RunStore for SqlRunStore {
         let created = match (job.await, asked) {
             // What this call had written is rolled back; the other's run is there by now.
             (Err(Failure::Overtaken), Some((run, origin))) => {
-                let earlier = origins::find(self.database.reads(), &run, &origin).await;
+                let earlier = origins::find(self.database.reads(), &run.tenant, run.project, &origin).await;
                 earlier.and_then(|earlier| earlier.ok_or(Failure::Overtaken))
             }
             (created, _) => created,
@@ -108,6 +110,23 @@ impl RunStore for SqlRunStore {
         limit: u32,
     ) -> Result<Page<RunRow>, StoreError> {
         self.database.explain(runs::list(self.database.reads(), tenant, &filter, limit).await)
+    }
+
+    async fn under_way(&self, tenant: &TenantName) -> Result<Vec<UnderWay>, StoreError> {
+        self.database.explain(room::under_way(self.database.reads(), tenant).await)
+    }
+
+    async fn queueing(&self) -> Result<Vec<TenantName>, StoreError> {
+        self.database.explain(room::queueing(self.database.reads()).await)
+    }
+
+    async fn started_by(
+        &self,
+        tenant: &TenantName,
+        project: Option<ProjectId>,
+        origin: &(String, String),
+    ) -> Result<Option<RunId>, StoreError> {
+        self.database.explain(origins::find(self.database.reads(), tenant, project, origin).await)
     }
 
     async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError> {

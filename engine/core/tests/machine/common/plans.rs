@@ -135,6 +135,7 @@ pub(crate) fn spec(steps: Vec<PlanStep>, finally: Vec<PlanStep>) -> PlanSpec {
         workflows: BTreeMap::from([("sub".to_owned(), sub())]),
         outputs: BTreeMap::new(),
         timeout_millis: None,
+        concurrency: None,
     }
 }
 
@@ -148,6 +149,7 @@ fn sub() -> PlanSpec {
         workflows: BTreeMap::new(),
         outputs: BTreeMap::new(),
         timeout_millis: None,
+        concurrency: None,
     }
 }
 
