@@ -39,6 +39,9 @@ struct WorkflowFile {
     inputs: Option<Named<InputFile>>,
     /// How many runs of a group go on at once; a text alone is the group.
     concurrency: Option<ConcurrencyWord>,
+    /// Which of a tenant's runs get a worker first: the higher; 0 when nothing is said.
+    #[schemars(range(min = -100, max = 100))]
+    priority: Option<i32>,
     /// The time for a whole run.
     timeout: Option<DurationText>,
     /// What the failure of a step does to the run, where the step says nothing else.

@@ -98,6 +98,7 @@ fn spec(steps: Vec<PlanStep>) -> PlanSpec {
         outputs: BTreeMap::new(),
         timeout_millis: None,
         concurrency: None,
+        priority: 0,
     }
 }
 

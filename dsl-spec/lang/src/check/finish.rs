@@ -18,6 +18,7 @@ pub(super) fn finish(document: Document, (body, finally): (Finished, Finished)) 
             limit: draft.limit,
             on_new: draft.on_new,
         }),
+        priority: document.priority,
         timeout: document.timeout,
         on_failure: document.on_failure,
         steps: steps(document.steps, &body, document.on_failure)?,

@@ -24,6 +24,7 @@ pub(super) const WORKFLOW: Keys = Keys {
         "on",
         "inputs",
         "concurrency",
+        "priority",
         "timeout",
         "on_failure",
         "steps",
@@ -33,6 +34,9 @@ pub(super) const WORKFLOW: Keys = Keys {
     required: &["apiVersion", "kind", "metadata", "steps"],
     later: &["defaults", "permissions"],
 };
+
+/// How far a priority is from the usual one, up or down.
+const MOST_PRIORITY: i64 = 100;
 
 pub(super) const METADATA: Keys = Keys {
     what: "`metadata`",
@@ -52,6 +56,7 @@ pub(crate) struct Document {
     pub(crate) push: Option<Span>,
     pub(crate) inputs: Vec<InputDraft>,
     pub(crate) concurrency: Option<ConcurrencyDraft>,
+    pub(crate) priority: i32,
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_failure: OnFailure,
     pub(crate) steps: Vec<StepDraft>,
@@ -73,6 +78,7 @@ impl Reader<'_> {
             push: None,
             inputs: Vec::new(),
             concurrency: None,
+            priority: 0,
             timeout: None,
             on_failure: OnFailure::default(),
             steps: Vec::new(),
@@ -100,6 +106,9 @@ impl Reader<'_> {
             document.inputs = self.inputs(node);
         }
         document.concurrency = fields.entry("concurrency").and_then(|entry| self.concurrency(entry));
+        if let Some(node) = fields.get("priority") {
+            document.priority = self.priority(node);
+        }
         document.timeout = fields.get("timeout").and_then(|node| self.duration(node));
         if let Some(node) = fields.get("on_failure") {
             document.on_failure = self.word(node, ON_FAILURE).unwrap_or_default();
@@ -133,6 +142,11 @@ impl Reader<'_> {
             let finding = Finding::new(Code::UnknownVersion, node.span, message);
             self.report(finding.help(format!("this version of the factory reads `{key}: {expected}`")));
         }
+    }
+
+    fn priority(&mut self, node: &Node) -> i32 {
+        let found = self.whole(node, -MOST_PRIORITY, MOST_PRIORITY);
+        found.and_then(|number| i32::try_from(number).ok()).unwrap_or_default()
     }
 
     fn workflow_name(&mut self, node: &Node) -> Option<Name> {

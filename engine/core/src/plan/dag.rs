@@ -38,6 +38,9 @@ pub struct PlanSpec {
     /// The group of runs that it shares its turn with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<Concurrency>,
+    /// Which of a tenant's runs get a worker first: the higher.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub priority: i32,
 }
 
 /// Why steps make no plan. Lint finds all of this earlier and says where; here it guards what is stored.
@@ -156,6 +159,7 @@ impl Plan {
             outputs,
             timeout_millis: workflow.timeout.map(millis),
             concurrency: workflow.concurrency.clone(),
+            priority: workflow.priority,
         })
     }
 
@@ -286,6 +290,11 @@ fn cycle(graph: &DiGraph<(), ()>, paths: &IndexMap<String, StepPath>) -> Vec<Str
     let mut members = knot.unwrap_or_default();
     members.sort_unstable();
     members.iter().filter_map(|node| paths.get_index(node.index())).map(|(name, _)| name.clone()).collect()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_usual(priority: &i32) -> bool {
+    *priority == 0
 }
 
 fn position(node: NodeIndex) -> u32 {

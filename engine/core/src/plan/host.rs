@@ -62,6 +62,7 @@ mod tests {
             outputs: std::collections::BTreeMap::new(),
             timeout_millis: None,
             concurrency: None,
+            priority: 0,
         })
         .unwrap()
     }

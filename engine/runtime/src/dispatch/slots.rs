@@ -85,9 +85,9 @@ impl Slots {
     }
 
     /// The run waits for a slot. A run that waits already keeps its place.
-    pub(crate) fn wait(&self, run: RunId, tenant: &TenantName) {
+    pub(crate) fn wait(&self, run: RunId, tenant: &TenantName, priority: i32) {
         let mut state = self.inner.state();
-        state.queue.wait(run, tenant);
+        state.queue.wait(run, tenant, priority);
         Inner::offer(&self.inner, state);
     }
 
@@ -190,14 +190,14 @@ mod tests {
         let (slots, mut offered) = Slots::new(1);
         let runs = runs(2);
         let held = slots.take(&tenant()).unwrap();
-        slots.wait(runs[0], &tenant());
-        slots.wait(runs[1], &tenant());
-        slots.wait(runs[0], &tenant());
+        slots.wait(runs[0], &tenant(), 0);
+        slots.wait(runs[1], &tenant(), 0);
+        slots.wait(runs[0], &tenant(), 0);
         assert!(offered.try_recv().is_err());
         drop(held);
         let (first, slot) = offered.try_recv().unwrap();
         assert_eq!(first, runs[0]);
-        slots.wait(first, &tenant());
+        slots.wait(first, &tenant(), 0);
         assert!(slots.take(&tenant()).is_none());
         drop(slot);
         assert_eq!(offered.try_recv().unwrap().0, runs[1]);
@@ -208,7 +208,7 @@ mod tests {
         let (slots, mut offered) = Slots::new(2);
         slots.space(Some("full".into()));
         assert!(slots.take(&tenant()).is_none());
-        slots.wait(runs(1)[0], &tenant());
+        slots.wait(runs(1)[0], &tenant(), 0);
         assert!(offered.try_recv().is_err());
         assert_eq!(slots.status().waiting, 1);
         slots.space(None);
@@ -223,7 +223,7 @@ mod tests {
         for _ in 0..100 {
             slot = slot.again().unwrap();
         }
-        slots.wait(runs(1)[0], &tenant());
+        slots.wait(runs(1)[0], &tenant(), 0);
         assert!(slot.again().is_none());
     }
 
@@ -232,7 +232,7 @@ mod tests {
         let (slots, mut offered) = Slots::new(3);
         let runs = runs(10);
         for run in &runs {
-            slots.wait(*run, &tenant());
+            slots.wait(*run, &tenant(), 0);
         }
         let mut served = 0;
         while let Ok((_, slot)) = offered.try_recv() {
@@ -241,7 +241,7 @@ mod tests {
         }
         assert_eq!(served, 10);
         assert_eq!(slots.status().taken, 0);
-        slots.wait(runs[0], &tenant());
+        slots.wait(runs[0], &tenant(), 0);
         drop(offered);
         assert_eq!(slots.status().taken, 0);
     }

@@ -275,7 +275,7 @@ impl Actor {
         let waits = self.turn.grant(&mut self.state, now, holder, || slots.take(tenant))?;
         self.turn.slots.clear();
         if waits {
-            slots.wait(self.run, tenant);
+            slots.wait(self.run, tenant, self.state.plan().spec().priority);
         }
         if self.turn.grants.len() > before {
             self.turn.settle(&mut self.state, now)?;

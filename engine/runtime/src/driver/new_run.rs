@@ -99,8 +99,18 @@ mod tests {
         let (steps, finally) = (Vec::new(), Vec::new());
         let (actions, workflows, outputs, concurrency) = Default::default();
         let name = "test".to_owned();
-        Plan::new(PlanSpec { name, actions, steps, finally, workflows, outputs, timeout_millis, concurrency })
-            .unwrap()
+        Plan::new(PlanSpec {
+            name,
+            actions,
+            steps,
+            finally,
+            workflows,
+            outputs,
+            timeout_millis,
+            concurrency,
+            priority: 0,
+        })
+        .unwrap()
     }
 
     #[test]

@@ -354,3 +354,26 @@ async fn what_waited_for_a_bound_that_is_gone_goes_on_at_the_next_start() {
     assert_eq!(world.end(&engine, second).await.status, RunStatus::Succeeded);
     world.close(engine).await;
 }
+
+#[tokio::test]
+async fn of_the_runs_of_a_tenant_that_wait_for_a_worker_the_higher_priority_goes_first() {
+    let mut world = World::new(On::Sqlite).await;
+    world.limits.concurrent_attempts = 1;
+    let engine = world.start().await;
+    let busy = world.submit(&engine, &one("busy", "late")).await;
+    world.sees("ran busy 1").await;
+    let mut runs = vec![busy];
+    for (name, priority) in [("low", -1), ("usual", 0), ("high", 7), ("higher", 8)] {
+        runs.push(world.submit(&engine, &format!("priority: {priority}\n{}", one(name, "ok"))).await);
+    }
+    while engine.status().slots.waiting < 4 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    world.outside.note("go".into());
+    for run in runs {
+        assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+    }
+    let ran: Vec<_> = world.outside.events().into_iter().filter(|event| event.starts_with("ran")).collect();
+    assert_eq!(ran, ["ran busy 1", "ran higher 1", "ran high 1", "ran usual 1", "ran low 1"]);
+    world.close(engine).await;
+}

@@ -136,6 +136,7 @@ pub(crate) fn spec(steps: Vec<PlanStep>, finally: Vec<PlanStep>) -> PlanSpec {
         outputs: BTreeMap::new(),
         timeout_millis: None,
         concurrency: None,
+        priority: 0,
     }
 }
 
@@ -150,6 +151,7 @@ fn sub() -> PlanSpec {
         outputs: BTreeMap::new(),
         timeout_millis: None,
         concurrency: None,
+        priority: 0,
     }
 }
 
