@@ -1,6 +1,6 @@
 //! Values that are fine by themselves and wrong together.
 
-use vocab::Limits;
+use vocab::{ActionRef, Limits};
 
 use super::{Config, ConfigError};
 
@@ -31,6 +31,13 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             ));
         }
         _ => {}
+    }
+    for name in config.limits.attempts_per_action.keys() {
+        if format!("{name}@v1").parse::<ActionRef>().is_err() {
+            return refuse(format!(
+                "`limits.attempts_per_action` names `{name}`, which is no action: write it as `family/name`, without a version"
+            ));
+        }
     }
     let limits = serde_json::to_value(&config.limits).unwrap_or_default();
     for limit in Limits::table() {

@@ -2,6 +2,7 @@
 //!
 //! The configuration reference and `image-factory config show` are made from [`Limits::table`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -38,16 +39,18 @@ macro_rules! limits {
         #[serde(default, deny_unknown_fields)]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $key: u64,)+
+            /// Attempts of an action that run at once, by its name without a version: `container/buildah`.
+            pub attempts_per_action: BTreeMap<String, u64>,
         }
 
         impl Default for Limits {
             fn default() -> Self {
-                Self { $($key: $default,)+ }
+                Self { $($key: $default,)+ attempts_per_action: BTreeMap::new() }
             }
         }
 
         impl Limits {
-            /// All limits with their defaults, in the order of the reference.
+            /// All limits that are one number, with their defaults, in the order of the reference.
             pub const fn table() -> &'static [Limit] {
                 const TABLE: &[Limit] = &[$(Limit {
                     key: stringify!($key),

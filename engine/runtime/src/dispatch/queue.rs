@@ -56,13 +56,19 @@ impl FairQueue {
 
     /// The run whose turn it is, with its tenant. It has what it waited for.
     pub(super) fn next(&mut self) -> Option<(RunId, TenantName)> {
-        let waiting = self.tenants.iter_mut().filter(|(_, share)| !share.runs.is_empty());
-        let (tenant, share) = waiting.min_by_key(|(_, share)| (share.taken, share.served))?;
-        let (run, _) = share.runs.pop_front()?;
-        let tenant = tenant.clone();
-        self.waiting.remove(&run);
+        let (run, tenant, _) = self.first()?;
         self.took(&tenant);
         Some((run, tenant))
+    }
+
+    /// The run whose turn it is, with its tenant and its priority. It waits no longer, and has nothing yet.
+    pub(super) fn first(&mut self) -> Option<(RunId, TenantName, i32)> {
+        let waiting = self.tenants.iter_mut().filter(|(_, share)| !share.runs.is_empty());
+        let (tenant, share) = waiting.min_by_key(|(_, share)| (share.taken, share.served))?;
+        let (run, priority) = share.runs.pop_front()?;
+        let tenant = tenant.clone();
+        self.waiting.remove(&run);
+        Some((run, tenant, priority))
     }
 
     /// A run of the tenant has one more.
@@ -79,6 +85,11 @@ impl FairQueue {
             share.taken = share.taken.saturating_sub(1);
         }
         self.tidy(tenant);
+    }
+
+    /// The runs that wait.
+    pub(super) fn runs(&self) -> impl Iterator<Item = RunId> + '_ {
+        self.waiting.keys().copied()
     }
 
     /// How many runs wait.

@@ -272,10 +272,14 @@ impl Actor {
         let holder = Holder { run: self.run, worker: self.shared.worker, until: process.plus(LEASE) };
         let (slots, tenant) = (&self.shared.slots, &self.meta.tenant);
         let before = self.turn.grants.len();
-        let waits = self.turn.grant(&mut self.state, now, holder, || slots.take(tenant))?;
+        let lack = self.turn.grant(&mut self.state, now, holder, slots, tenant)?;
         self.turn.slots.clear();
-        if waits {
-            slots.wait(self.run, tenant, self.state.plan().spec().priority);
+        let priority = self.state.plan().spec().priority;
+        if lack.slot {
+            slots.wait(self.run, tenant, priority);
+        }
+        for action in &lack.actions {
+            slots.wait_for(action, self.run, tenant, priority);
         }
         if self.turn.grants.len() > before {
             self.turn.settle(&mut self.state, now)?;

@@ -57,7 +57,7 @@ impl Engine {
         let room = usize::try_from(limits.concurrent_attempts)
             .unwrap_or(usize::MAX)
             .clamp(1, Semaphore::MAX_PERMITS);
-        let (slots, offered) = Slots::new(room);
+        let (slots, offered) = Slots::new(room, &limits.attempts_per_action);
         let turns = Turns::new(Bounds::of(&limits));
         let (archive, complete) = ArchiveQueue::new(log_files_stay);
         let shared = Arc::new(Shared {

@@ -377,3 +377,40 @@ async fn of_the_runs_of_a_tenant_that_wait_for_a_worker_the_higher_priority_goes
     assert_eq!(ran, ["ran busy 1", "ran higher 1", "ran high 1", "ran usual 1", "ran low 1"]);
     world.close(engine).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_so_many_attempts_of_an_action_run_at_once_and_others_pass_them() {
+    for on in BOTH {
+        let mut world = World::new(on).await;
+        world.limits.concurrent_attempts = 4;
+        world.limits.attempts_per_action = [("test/plain".to_owned(), 1)].into();
+        let engine = world.start().await;
+        let text = "steps:
+  slow:
+    uses: test/plain@v1
+    for_each: [1, 2, 3]
+    with: { act: sleep }
+  other:
+    uses: test/make@v1
+";
+        let runs = [world.submit(&engine, text).await, world.submit(&engine, text).await];
+        for run in runs {
+            assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+        }
+        let mut spells = Vec::new();
+        for run in runs {
+            for step in world.steps(run).await.into_iter().filter(|step| step.path.to_string().ends_with(']'))
+            {
+                spells.push((step.started_at.unwrap(), step.finished_at.unwrap()));
+            }
+        }
+        spells.sort();
+        assert_eq!(spells.len(), 6);
+        assert!(spells.windows(2).all(|pair| pair[0].1 <= pair[1].0), "{spells:?}");
+        let seen = world.outside.events();
+        let last_slow = seen.iter().rposition(|event| event.starts_with("ran slow")).unwrap();
+        let others: Vec<_> = seen.iter().take(last_slow).filter(|event| *event == "made other").collect();
+        assert_eq!(others.len(), 2, "{seen:?}");
+        world.close(engine).await;
+    }
+}
