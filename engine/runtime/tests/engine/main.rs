@@ -18,6 +18,7 @@ mod leases;
 mod logs;
 mod outside;
 mod retry;
+mod room;
 mod runs;
 mod seeds;
 mod shutdown;
