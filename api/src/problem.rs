@@ -52,6 +52,8 @@ kinds! {
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "This path does not take this method";
     /// Something of that name is there, or changed meanwhile, or is in the wrong state.
     Conflict = "conflict", CONFLICT, "This does not go together with what is there";
+    /// The group of the run has no room, and its workflow says that it is dropped then.
+    GroupFull = "group-full", CONFLICT, "The run is dropped: its group is full";
     /// The body does not come.
     TooSlow = "too-slow", REQUEST_TIMEOUT, "The body did not come in time";
     /// The body is larger than its limit.

@@ -139,6 +139,8 @@ CREATE TABLE runs (
     created_ms bigint NOT NULL,
     finished_ms bigint,
     seq bigint NOT NULL,
+    run_group text COLLATE "C",
+    parent text COLLATE "C",
     FOREIGN KEY (plan, tenant) REFERENCES plans(digest, tenant),
     PRIMARY KEY (run)
 );
@@ -149,6 +151,7 @@ CREATE INDEX runs_by_status ON runs USING btree (tenant, status, run);
 CREATE INDEX runs_by_tenant ON runs USING btree (tenant, run);
 CREATE INDEX runs_by_workflow ON runs USING btree (tenant, workflow, project, run);
 CREATE INDEX runs_finished ON runs USING btree (finished_ms, run) WHERE (ended = 1);
+CREATE INDEX runs_under_way ON runs USING btree (tenant, run) WHERE ((ended = 0) AND (parent IS NULL));
 CREATE INDEX runs_unfinished ON runs USING btree (run) WHERE (ended = 0);
 CREATE TABLE schema_migrations (
     number bigint NOT NULL,

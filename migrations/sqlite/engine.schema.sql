@@ -133,7 +133,7 @@ CREATE TABLE runs (
     error TEXT,
     created_ms BIGINT NOT NULL,
     finished_ms BIGINT,
-    seq BIGINT NOT NULL,
+    seq BIGINT NOT NULL, run_group TEXT, parent TEXT,
     FOREIGN KEY (plan, tenant) REFERENCES plans (digest, tenant)
 );
 CREATE INDEX runs_by_plan ON runs (plan, tenant);
@@ -143,6 +143,7 @@ CREATE INDEX runs_by_status ON runs (tenant, status, run);
 CREATE INDEX runs_by_tenant ON runs (tenant, run);
 CREATE INDEX runs_by_workflow ON runs (tenant, workflow, project, run);
 CREATE INDEX runs_finished ON runs (finished_ms, run) WHERE ended = 1;
+CREATE INDEX runs_under_way ON runs (tenant, run) WHERE ended = 0 AND parent IS NULL;
 CREATE INDEX runs_unfinished ON runs (run) WHERE ended = 0;
 CREATE TABLE schema_migrations (
     number BIGINT NOT NULL PRIMARY KEY,

@@ -38,7 +38,7 @@ const ENGINE: (List, List) = migrations![
     "sqlite/engine", "postgres/engine":
     [
         "0001_runs", "0002_projects", "0003_project_credentials", "0004_stuck_effects", "0005_attempt_logs",
-        "0006_retention", "0007_claims", "0008_memo_use", "0009_requests",
+        "0006_retention", "0007_claims", "0008_memo_use", "0009_groups", "0010_requests",
     ]
 ];
 

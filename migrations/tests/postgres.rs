@@ -69,7 +69,7 @@ SELECT CASE WHEN k.contype = 'p' THEN 'key ' WHEN k.contype = 'u' THEN 'unique '
     || t.name || ' (' || (SELECT string_agg(c.name, ', ' ORDER BY u.place)
         FROM unnest(x.indkey::int2[]) WITH ORDINALITY u (attnum, place)
         JOIN columns c ON c.attrelid = t.oid AND c.attnum = u.attnum) || ')'
-    || COALESCE(' WHERE ' || replace(trim(BOTH '()' FROM pg_get_expr(x.indpred, t.oid)), '::text', ''), '')
+    || COALESCE(' WHERE ' || replace(translate(pg_get_expr(x.indpred, t.oid), '()', ''), '::text', ''), '')
 FROM tables t JOIN pg_index x ON x.indrelid = t.oid JOIN pg_class i ON i.oid = x.indexrelid
 LEFT JOIN pg_constraint k ON k.conindid = x.indexrelid AND k.contype IN ('p', 'u')
 UNION ALL

@@ -243,7 +243,9 @@ impl Watched for LocalRun {
         let row = row.ok_or_else(|| Failure::new(format!("run {run} is not in the store")))?;
         let steps = factory.step_views(run).await.map_err(Failure::new)?;
         let effects = factory.runs.effects(run).await.map_err(Failure::new)?;
-        let detail = RunDetail { run: RunSummary::new(row, None, factory.clock.now()), steps };
+        let waits = factory.waits(std::slice::from_ref(&row)).await.map_err(Failure::new)?.remove(&run);
+        let run = RunSummary { waits, ..RunSummary::new(row, None, factory.clock.now()) };
+        let detail = RunDetail { run, steps };
         let effects = effects.into_iter().map(EffectView::from).collect();
         Ok(Snapshot { detail, effects, plan: Arc::clone(&self.plan) })
     }

@@ -11,7 +11,7 @@ use super::client::{Server, escape};
 use super::follow::{RemoteRun, aftermath, follow};
 use super::setup::Setup;
 use super::{Failure, decide, diff};
-use crate::model::{CancelRun, EffectView, NewRunBody, RetryRun, RunDetail, RunPage};
+use crate::model::{CancelRun, EffectView, NewRunBody, RetryRun, RunDetail, RunPage, RunSummary};
 use crate::ui::{Output, Tone, took};
 
 /// Look at runs, and steer them.
@@ -247,6 +247,9 @@ pub(super) async fn steer(
         setup.ui.json(&detail);
     } else {
         setup.ui.line(format!("{}  {}  {}", detail.run.id, detail.run.workflow, detail.run.status));
+        if let Some(waits) = &detail.run.waits {
+            setup.ui.note(format!("it {}", waits.message));
+        }
         setup.ui.note(format!("follow it with `image-factory runs follow {}`", detail.run.id));
     }
     Ok(())
@@ -281,17 +284,27 @@ async fn list(
     let mut rows =
         vec![["RUN", "WORKFLOW", "PROJECT", "STATUS", "TOOK", "STARTED"].map(str::to_owned).to_vec()];
     rows.extend(runs.into_iter().map(|run| {
+        let status = whereabouts(&run);
         vec![
             run.id.to_string(),
             run.workflow,
             run.project.unwrap_or_else(|| "-".to_owned()),
-            run.status.to_string(),
+            status,
             took(run.duration_ms),
             run.created_at,
         ]
     }));
     setup.ui.table(&rows);
     Ok(())
+}
+
+/// Where a run is; of one that waits for another, behind which.
+fn whereabouts(run: &RunSummary) -> String {
+    match run.waits.as_ref().map(|waits| waits.behind) {
+        Some(Some(behind)) => format!("{} behind {behind}", run.status),
+        Some(None) => format!("{} for room", run.status),
+        None => run.status.to_string(),
+    }
 }
 
 async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure> {
@@ -306,6 +319,12 @@ async fn show(run: RunId, common: &Common, setup: &Setup) -> Result<(), Failure>
     let ui = setup.ui;
     ui.line(ui.paint(Tone::Strong, format!("{}  {}", detail.run.workflow, detail.run.id)));
     ui.line(format!("  status        {} ({})", detail.run.status, took(detail.run.duration_ms)));
+    if let Some(waits) = &detail.run.waits {
+        ui.line(format!("                {}", waits.message));
+    }
+    if let Some(group) = &detail.run.group {
+        ui.line(format!("  group         {group}"));
+    }
     ui.line(format!("  compensation  {}", detail.run.compensation));
     if let Some(error) = &detail.run.error {
         ui.line(format!("  error         {error}"));

@@ -53,6 +53,8 @@ fn account(number: u32, changed: &Json) -> Account {
         created_at: Timestamp::from_millis(0),
         finished_at: Some(Timestamp::from_millis(5_000)),
         seq: 9,
+        group: None,
+        parent: None,
     };
     let step = |position: u32, name: &str| StepRow {
         run: id,

@@ -1,11 +1,19 @@
 //! Values that are fine by themselves and wrong together.
 
-use vocab::Limits;
+use vocab::{ActionRef, Limits};
 
 use super::{Config, ConfigError};
 
 /// Limits for which 0 has a meaning: no bound, or nothing held back.
-const MAY_BE_ZERO: &[&str] = &["tool_memory_bytes", "free_bytes", "grace_seconds", "drain_seconds"];
+const MAY_BE_ZERO: &[&str] = &[
+    "tool_memory_bytes",
+    "runs_per_workflow",
+    "runs_per_project",
+    "runs_per_tenant",
+    "free_bytes",
+    "grace_seconds",
+    "drain_seconds",
+];
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let refuse = |text: String| Err(ConfigError::Refused(text));
@@ -23,6 +31,13 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
             ));
         }
         _ => {}
+    }
+    for name in config.limits.attempts_per_action.keys() {
+        if format!("{name}@v1").parse::<ActionRef>().is_err() {
+            return refuse(format!(
+                "`limits.attempts_per_action` names `{name}`, which is no action: write it as `family/name`, without a version"
+            ));
+        }
     }
     let limits = serde_json::to_value(&config.limits).unwrap_or_default();
     for limit in Limits::table() {

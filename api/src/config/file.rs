@@ -40,7 +40,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<(String, Raw)>>, ConfigErro
 fn flatten(prefix: &str, table: toml::Table, into: &mut Vec<(String, Raw)>) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
-        let whole = settings().iter().any(|setting| setting.key == key && setting.kind == Kind::Map);
+        let whole = settings()
+            .iter()
+            .any(|setting| setting.key == key && matches!(setting.kind, Kind::Map | Kind::Counts));
         match value {
             toml::Value::Table(inner) if !whole => flatten(&key, inner, into),
             value => into.push((key, Raw::Toml(value))),

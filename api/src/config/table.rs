@@ -28,6 +28,8 @@ pub enum Kind {
     Database,
     /// Texts by name; in a variable `a=b,c=d`.
     Map,
+    /// Numbers above 0 by name; in a variable `a=1,b=2`.
+    Counts,
     /// A number of bytes, also written `64MiB`.
     Bytes,
     /// A number of seconds, also written `1h 30m`.
@@ -50,6 +52,7 @@ impl Kind {
             Self::Url => "an http or https URL".to_owned(),
             Self::Database => "postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned(),
             Self::Map => "a table of texts".to_owned(),
+            Self::Counts => "a table of whole numbers above 0".to_owned(),
             Self::Bytes => "a number of bytes, such as 1048576 or \"1MiB\"".to_owned(),
             Self::Seconds => "a number of seconds, such as 90 or \"1m 30s\"".to_owned(),
             Self::Count => "a whole number".to_owned(),
@@ -69,6 +72,7 @@ impl Kind {
             Self::Url => "URL",
             Self::Database => "address of a database",
             Self::Map => "table of texts",
+            Self::Counts => "table of numbers",
             Self::Bytes => "bytes",
             Self::Seconds => "seconds",
             Self::Count => "number",
@@ -225,6 +229,13 @@ const ROWS: &[Setting] = &[
     ),
 ];
 
+const PER_ACTION: Setting = row(
+    "limits.attempts_per_action",
+    Kind::Counts,
+    None,
+    "Attempts of an action that run at once, by its name without a version, whoever they belong to: `container/buildah=2`. Further ones wait and hold no place of others.",
+);
+
 /// All settings, in the order of the reference.
 pub fn settings() -> &'static [Setting] {
     static TABLE: LazyLock<Vec<Setting>> = LazyLock::new(|| {
@@ -239,7 +250,7 @@ pub fn settings() -> &'static [Setting] {
             also: &[],
             doc: limit.doc,
         });
-        ROWS.iter().cloned().chain(limits).collect()
+        ROWS.iter().cloned().chain(limits).chain([PER_ACTION]).collect()
     });
     &TABLE
 }

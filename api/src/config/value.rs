@@ -41,6 +41,18 @@ impl Raw {
             (Self::Toml(toml::Value::Table(entries)), Kind::Map) => {
                 map(entries.iter().map(|(name, value)| Some((name.as_str(), value.as_str()?))))
             }
+            (Self::Text(text), Kind::Counts) => {
+                let pairs = text.split(',').filter(|pair| !pair.trim().is_empty());
+                counts(pairs.map(|pair| {
+                    let (name, count) = pair.split_once('=')?;
+                    Some((name.trim(), count.trim().parse().ok()?))
+                }))
+            }
+            (Self::Toml(toml::Value::Table(entries)), Kind::Counts) => counts(
+                entries
+                    .iter()
+                    .map(|(name, count)| Some((name.as_str(), u64::try_from(count.as_integer()?).ok()?))),
+            ),
             (Self::Text(text), _) => scalar(text, kind),
             // In a typed file a quoted number or boolean is a mistake.
             (Self::Toml(toml::Value::String(_)), Kind::Flag | Kind::Count) => None,
@@ -90,7 +102,7 @@ fn scalar(text: &str, kind: Kind) -> Option<Json> {
             (duration.subsec_nanos() == 0).then(|| duration.as_secs().into())
         }
         Kind::Count => text.parse::<u64>().ok().map(Json::from),
-        Kind::Paths | Kind::Hosts | Kind::Map => None,
+        Kind::Paths | Kind::Hosts | Kind::Map | Kind::Counts => None,
     }
 }
 
@@ -112,6 +124,13 @@ fn hosts<'a>(items: impl IntoIterator<Item = &'a str>) -> Option<Json> {
 fn map<'a>(pairs: impl Iterator<Item = Option<(&'a str, &'a str)>>) -> Option<Json> {
     pairs
         .map(|pair| pair.map(|(name, value)| (name.to_owned(), Json::from(value))))
+        .collect::<Option<Map<_, _>>>()
+        .map(Json::Object)
+}
+
+fn counts<'a>(pairs: impl Iterator<Item = Option<(&'a str, u64)>>) -> Option<Json> {
+    pairs
+        .map(|pair| pair.filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count.into())))
         .collect::<Option<Map<_, _>>>()
         .map(Json::Object)
 }
@@ -148,5 +167,10 @@ mod tests {
             Raw::Text("docker.io=mirror:5000".into()).read(Kind::Map),
             Some(json!({"docker.io": "mirror:5000"}))
         );
+        assert_eq!(
+            Raw::Text("container/buildah=2, shell/run=1".into()).read(Kind::Counts),
+            Some(json!({"container/buildah": 2, "shell/run": 1}))
+        );
+        assert_eq!(Raw::Text("shell/run=0".into()).read(Kind::Counts), None, "it would never run");
     }
 }

@@ -139,7 +139,13 @@ impl From<SubmitError> for Problem {
         match error {
             SubmitError::Inputs(errors) => Self::new(ProblemKind::Invalid, text)
                 .with("inputs", errors.iter().map(ToString::to_string).collect::<Vec<_>>()),
-            SubmitError::Plan(_) | SubmitError::TooLarge { .. } => Self::new(ProblemKind::Invalid, text),
+            SubmitError::Plan(_) | SubmitError::TooLarge { .. } | SubmitError::Group(_) => {
+                Self::new(ProblemKind::Invalid, text)
+            }
+            SubmitError::GroupFull { group, behind } => Self::new(ProblemKind::GroupFull, text)
+                .with("group", group)
+                .with("behind", behind.to_string())
+                .help("start it when that run is over, or let the workflow say `on_new: queue`"),
             SubmitError::Untrusted(_) => Self::new(ProblemKind::Conflict, text),
             SubmitError::Closing => Self::new(ProblemKind::Unavailable, text).retry_after(30),
             SubmitError::Store(error) => error.into(),

@@ -1,14 +1,14 @@
 //! What callers see of runs, made from rows and from what attempts say about themselves.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use engine_core::plan::Plan;
 use engine_core::run::{Event, EventKind};
 use engine_ports::{EventRecord, Progress, RunRow, StepRow, StoreError};
-use vocab::{RunId, StepPath, StepStatus};
+use vocab::{RunId, RunStatus, StepPath, StepStatus};
 
 use super::Factory;
-use crate::model::{PlanAnswer, StepView, TakenFrom};
+use crate::model::{PlanAnswer, StepView, TakenFrom, WaitsView};
 use crate::ui::bytes;
 
 /// Events read at once.
@@ -58,6 +58,18 @@ impl Factory {
             }
         }
         Ok(taken)
+    }
+
+    /// What the queued ones of these runs wait for.
+    pub(crate) async fn waits(&self, rows: &[RunRow]) -> Result<HashMap<RunId, WaitsView>, StoreError> {
+        let queued = rows.iter().filter(|row| row.status == RunStatus::Queued);
+        let tenants: BTreeSet<_> = queued.map(|row| &row.tenant).collect();
+        let mut waits = HashMap::new();
+        for tenant in tenants {
+            let of = self.engine.waiting(tenant).await?;
+            waits.extend(of.into_iter().map(|(run, waits)| (run, WaitsView::from(waits))));
+        }
+        Ok(waits)
     }
 
     /// The plan that a run follows, as callers see it.

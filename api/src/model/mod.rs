@@ -13,8 +13,8 @@ pub(crate) use diff::{Change, RunDiff, RunSide, StepDiff, StepSide};
 pub(crate) use project::{NewProject, ProjectChange, ProjectPage, ProjectView};
 pub(crate) use run::{
     CancelRun, DecideRun, DecisionWord, EffectView, EventPage, EventView, NewRunBody, RetryRun, RunDetail,
-    RunPage, RunSummary, StepView, TakenFrom, UndoAnswer, millis,
+    RunPage, RunSummary, StepView, TakenFrom, UndoAnswer, WaitsView, millis,
 };
 pub(crate) use system::{Health, Index, IndexedRoute, Ready};
-pub(crate) use webhook::{DeliveryView, Refused, Skipped, Started, TriggerAnswer};
+pub(crate) use webhook::{DeliveryView, Dropped, Refused, Skipped, Started, TriggerAnswer};
 pub(crate) use workflow::{LintAnswer, PlanAnswer, PlanStepView, WorkflowText};

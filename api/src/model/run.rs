@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_ports::{EffectRecord, EventRecord, RunRow, StepRow};
+use engine_runtime::Waits;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -20,6 +21,12 @@ pub(crate) struct RunSummary {
     pub(crate) project: Option<String>,
     /// Where it is.
     pub(crate) status: RunStatus,
+    /// The group whose room it shares, where its workflow names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) group: Option<String>,
+    /// What it waits for, while it is queued for its turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waits: Option<WaitsView>,
     /// How its unwinding went.
     pub(crate) compensation: Compensation,
     /// Its outputs, once it succeeded.
@@ -41,6 +48,23 @@ pub(crate) struct RunSummary {
     pub(crate) seq: u64,
 }
 
+/// What a queued run waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct WaitsView {
+    /// In a sentence.
+    pub(crate) message: String,
+    /// The run before it, where it waits in a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub(crate) behind: Option<RunId>,
+}
+
+impl From<Waits> for WaitsView {
+    fn from(waits: Waits) -> Self {
+        Self { message: waits.to_string(), behind: waits.behind() }
+    }
+}
+
 impl RunSummary {
     /// A row as callers see it.
     pub(crate) fn new(row: RunRow, project: Option<String>, now: Timestamp) -> Self {
@@ -49,6 +73,8 @@ impl RunSummary {
             workflow: row.workflow,
             project,
             status: row.status,
+            group: row.group.map(|group| group.name),
+            waits: None,
             compensation: row.compensation,
             outputs: row.outputs,
             duration_ms: millis(Some(row.created_at), row.finished_at, now),

@@ -14,6 +14,9 @@ pub(crate) struct TriggerAnswer {
     pub(crate) refused: Vec<Refused>,
     /// Workflows that the push does not concern.
     pub(crate) skipped: Vec<Skipped>,
+    /// Workflows whose group is full, and that say `on_new: drop`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) dropped: Vec<Dropped>,
     /// A word where there is nothing to list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
@@ -51,6 +54,17 @@ pub(crate) struct Skipped {
     /// The workflow's file.
     pub(crate) file: String,
     /// Why.
+    pub(crate) reason: String,
+}
+
+/// A workflow whose run is dropped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct Dropped {
+    /// The workflow's file.
+    pub(crate) file: String,
+    /// Name of the workflow.
+    pub(crate) workflow: String,
+    /// Why: which group is full, and which run has to end first.
     pub(crate) reason: String,
 }
 

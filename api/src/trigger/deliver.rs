@@ -11,7 +11,7 @@ use warp::http::StatusCode;
 use super::source::{Opened, ReadError, ReadFault, WORKFLOW_FOLDER, WorkflowFile, run_source};
 use super::{Claim, Push};
 use crate::factory::{Factory, NewStart};
-use crate::model::{Refused, Skipped, Started, TriggerAnswer};
+use crate::model::{Dropped, Refused, Skipped, Started, TriggerAnswer};
 use crate::problem::{Problem, ProblemKind};
 
 /// Tries to read the repository, and the pause before the second; it doubles.
@@ -188,6 +188,9 @@ async fn act(
                 file: file.path,
                 url: format!("{}/api/v1/runs/{run}", factory.base()),
             }),
+            Err(problem) if problem.kind == ProblemKind::GroupFull => {
+                answer.dropped.push(Dropped { file: file.path, workflow: name, reason: problem.detail });
+            }
             // A workflow that cannot start must not keep the others from it.
             Err(problem) if problem.kind == ProblemKind::Invalid => answer.refused.push(Refused {
                 file: file.path,

@@ -81,6 +81,8 @@ impl World {
             created_at: now,
             finished_at: status.is_terminal().then_some(now),
             seq: 1,
+            group: None,
+            parent: None,
         };
         let event = EventRecord { seq: 1, at: now, kind: "run_created".to_owned(), v: 1, payload: json!({}) };
         let effect = |(seq, state): (u64, &EffectState)| EffectRecord {

@@ -10,6 +10,7 @@ mod draining;
 mod failures;
 mod following;
 mod foreign;
+mod groups;
 mod hangup;
 mod harness;
 mod metrics;

@@ -38,6 +38,8 @@ async fn leave_stuck(server: &Server, effects: u64) {
         created_at: Timestamp::from_millis(0),
         finished_at: Some(Timestamp::from_millis(1)),
         seq: 1,
+        group: None,
+        parent: None,
     };
     let event =
         EventRecord { seq: 1, at: row.created_at, kind: "run_created".to_owned(), v: 1, payload: Json::Null };

@@ -27,6 +27,8 @@ fn ended(at: Timestamp) -> NewRun {
         created_at: at,
         finished_at: Some(at),
         seq: 1,
+        group: None,
+        parent: None,
     };
     let event = EventRecord { seq: 1, at, kind: "run_created".to_owned(), v: 1, payload: json!({}) };
     let commit = Commit {

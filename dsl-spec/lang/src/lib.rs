@@ -19,8 +19,8 @@ pub use expr::{
     StatusFunction, Template, TriggerField,
 };
 pub use model::{
-    Backoff, CachePolicy, Compensate, Input, InputError, OnFailure, PushTrigger, Retry, Step, Triggers,
-    Workflow,
+    Backoff, CachePolicy, Compensate, Concurrency, Input, InputError, OnFailure, PushTrigger, Retry, Step,
+    Triggers, Workflow,
 };
 pub use schema::workflow_schema;
 pub use syntax::{SourceFile, Span};

@@ -37,6 +37,11 @@ struct WorkflowFile {
     on: Option<On>,
     /// What a run may be started with.
     inputs: Option<Named<InputFile>>,
+    /// How many runs of a group go on at once; a text alone is the group.
+    concurrency: Option<ConcurrencyWord>,
+    /// Which of a tenant's runs get a worker first: the higher; 0 when nothing is said.
+    #[schemars(range(min = -100, max = 100))]
+    priority: Option<i32>,
     /// The time for a whole run.
     timeout: Option<DurationText>,
     /// What the failure of a step does to the run, where the step says nothing else.
@@ -60,6 +65,44 @@ struct Metadata {
     name: String,
     /// What the workflow is for.
     description: Option<String>,
+}
+
+/// How many runs of a group go on at once.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "a shape for the schema")]
+enum ConcurrencyWord {
+    /// The group; one of its runs goes on at a time, and the others wait.
+    Group(String),
+    /// The group, and how its runs share it.
+    Whole(ConcurrencyFile),
+}
+
+/// The group, and how its runs share it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "a shape for the schema")]
+struct ConcurrencyFile {
+    /// What the runs share, with expressions over `inputs`, `run` and `trigger`.
+    group: String,
+    /// How many of its runs go on at once; 1 when nothing is said.
+    #[schemars(range(min = 1, max = 1000))]
+    limit: Option<u32>,
+    /// What a new run does when there is no room; `queue` when nothing is said.
+    on_new: Option<OnNewWord>,
+}
+
+/// What a new run does when there is no room in its group.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "a shape for the schema")]
+enum OnNewWord {
+    /// It waits.
+    Queue,
+    /// It asks those before it to end, and waits until they have.
+    CancelRunning,
+    /// It is not started.
+    Drop,
 }
 
 /// What starts a run.

@@ -2,6 +2,7 @@
 //!
 //! The configuration reference and `image-factory config show` are made from [`Limits::table`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -38,16 +39,18 @@ macro_rules! limits {
         #[serde(default, deny_unknown_fields)]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $key: u64,)+
+            /// Attempts of an action that run at once, by its name without a version: `container/buildah`.
+            pub attempts_per_action: BTreeMap<String, u64>,
         }
 
         impl Default for Limits {
             fn default() -> Self {
-                Self { $($key: $default,)+ }
+                Self { $($key: $default,)+ attempts_per_action: BTreeMap::new() }
             }
         }
 
         impl Limits {
-            /// All limits with their defaults, in the order of the reference.
+            /// All limits that are one number, with their defaults, in the order of the reference.
             pub const fn table() -> &'static [Limit] {
                 const TABLE: &[Limit] = &[$(Limit {
                     key: stringify!($key),
@@ -106,6 +109,12 @@ limits! {
     drain_seconds: Seconds = 30;
     /// Attempts that run at once.
     concurrent_attempts: Count = 4;
+    /// Runs of one workflow of a project that go on at once, those that steps start not counted; further ones wait. 0 for no bound.
+    runs_per_workflow: Count = 0;
+    /// Runs of one project that go on at once; further ones wait. 0 for no bound.
+    runs_per_project: Count = 0;
+    /// Runs of one tenant that go on at once; further ones wait. 0 for no bound.
+    runs_per_tenant: Count = 0;
     /// Tries to undo one effect before it counts as stuck.
     undo_attempts: Count = 5;
     /// Times that an attempt may be lost to a crash before its step fails.

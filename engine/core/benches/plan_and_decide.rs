@@ -97,6 +97,8 @@ fn spec(steps: Vec<PlanStep>) -> PlanSpec {
         workflows: BTreeMap::new(),
         outputs: BTreeMap::new(),
         timeout_millis: None,
+        concurrency: None,
+        priority: 0,
     }
 }
 
@@ -117,6 +119,8 @@ fn drive(plan: Arc<Plan>, undo: bool) -> u32 {
         deadline: None,
         limits: RunLimits::default(),
         parent: None,
+        group: None,
+        waits: false,
         context: serde_json::Value::Null,
     };
     let mut left = plan.len();

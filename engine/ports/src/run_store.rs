@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use vocab::{
-    Compensation, Digest, Inputs, Outputs, ProjectId, RequestId, RunId, RunStatus, StepPath, StepStatus,
-    TenantName, Timestamp, WorkerId,
+    Compensation, Digest, Inputs, Outputs, ProjectId, RequestId, RunGroup, RunId, RunStatus, StepPath,
+    StepStatus, TenantName, Timestamp, WorkerId,
 };
 
 use crate::{
@@ -59,6 +59,12 @@ pub struct RunRow {
     pub finished_at: Option<Timestamp>,
     /// Sequence number of its newest event.
     pub seq: u64,
+    /// The group whose room it shares with other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<RunGroup>,
+    /// The run whose step started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RunId>,
 }
 
 impl RunRow {
@@ -67,6 +73,21 @@ impl RunRow {
         let open = matches!(self.compensation, Compensation::Unwinding | Compensation::Held);
         self.status.is_terminal() && !open
     }
+}
+
+/// A run that is not over, as whoever shares out room sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    /// The run.
+    pub run: RunId,
+    /// The project that it belongs to.
+    pub project: Option<ProjectId>,
+    /// Name of its workflow.
+    pub workflow: String,
+    /// The group whose room it shares.
+    pub group: Option<RunGroup>,
+    /// Where it is: `queued` while it waits for its turn.
+    pub status: RunStatus,
 }
 
 /// A step instance as lists and pages show it: made from events.
@@ -220,6 +241,20 @@ pub trait RunStore: Send + Sync {
         filter: RunFilter,
         limit: u32,
     ) -> Result<Page<RunRow>, StoreError>;
+
+    /// The runs of a tenant that are not over and that no step started, oldest first: those that share room.
+    async fn under_way(&self, tenant: &TenantName) -> Result<Vec<UnderWay>, StoreError>;
+
+    /// Tenants of which a run waits for its turn.
+    async fn queueing(&self) -> Result<Vec<TenantName>, StoreError>;
+
+    /// The run that this delivery and file started in the tenant's project.
+    async fn started_by(
+        &self,
+        tenant: &TenantName,
+        project: Option<ProjectId>,
+        origin: &(String, String),
+    ) -> Result<Option<RunId>, StoreError>;
 
     /// The steps of a run, by position and path.
     async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError>;

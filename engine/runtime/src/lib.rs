@@ -13,6 +13,7 @@ mod effects;
 mod engine;
 mod large;
 mod logs;
+mod room;
 mod shared;
 mod shim;
 mod steady;
@@ -31,6 +32,7 @@ pub use large::LargeValues;
 pub use logs::{
     ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,
 };
+pub use room::Waits;
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};
 pub use system::{SystemClock, SystemIds};
 pub use work::{RemoveError, SpaceWatch, WorkFolder, WorkFolders, usage};

@@ -15,6 +15,7 @@ use crate::dispatch::Slots;
 use crate::driver::{Message, Runs};
 use crate::engine::ArchiveQueue;
 use crate::logs::Logs;
+use crate::room::Turns;
 use crate::work::WorkFolders;
 
 /// Everything of an engine that outlives a run.
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     /// Which runs this process drives, where several share the rows. `None`: all.
     pub(crate) claims: Option<Claims>,
     pub(crate) slots: Slots,
+    /// Whose turn it is among runs that share room.
+    pub(crate) turns: Turns,
     /// Room for probing and undoing: it goes on while nothing new may start.
     pub(crate) undo_room: Arc<Semaphore>,
     pub(crate) runs: Runs,

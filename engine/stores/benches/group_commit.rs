@@ -37,6 +37,8 @@ fn new_run(ids: &SeededIds, worker: WorkerId) -> Commit {
         created_at: Timestamp::from_millis(0),
         finished_at: None,
         seq: 0,
+        group: None,
+        parent: None,
     };
     let mut commit = next(&row, worker);
     commit.leases.remove(0);

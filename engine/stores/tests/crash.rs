@@ -47,6 +47,8 @@ fn new_run(id: RunId) -> RunRow {
         created_at: Timestamp::from_millis(0),
         finished_at: None,
         seq: 0,
+        group: None,
+        parent: None,
     }
 }
 

@@ -33,6 +33,8 @@ fn new_run(payload: serde_json::Value) -> NewRun {
         created_at: Timestamp::from_millis(0),
         finished_at: None,
         seq: 1,
+        group: None,
+        parent: None,
     };
     let event = EventRecord { seq: 1, at: row.created_at, kind: "run_created".to_owned(), v: 1, payload };
     let commit = Commit {

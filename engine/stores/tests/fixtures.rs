@@ -19,8 +19,8 @@ use migrations::{Database, Options, PgDatabase, PgOptions, Schema};
 use serde_json::{Value as Json, json};
 use sqlx::Connection as _;
 use vocab::{
-    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, ProjectId, RequestId, RunId, RunStatus,
-    SecretRef, SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
+    ArtifactKind, ArtifactRef, Compensation, Digest, EffectState, OnNew, ProjectId, RequestId, RunGroup,
+    RunId, RunStatus, SecretRef, SeededIds, StepPath, StepStatus, TenantName, Timestamp, Value, WorkerId,
 };
 
 fn folder() -> PathBuf {
@@ -125,6 +125,8 @@ fn half_done(ids: &SeededIds, tenant: &TenantName, project: &Project) -> NewRun 
             created_at: at(2),
             finished_at: Some(at(9)),
             seq: 2,
+            group: Some(RunGroup { name: "golden".to_owned(), limit: 2, on_new: OnNew::Drop }),
+            parent: None,
         },
         expected_seq: 0,
         events: vec![event(1, "run_created"), event(2, "attempt_started")],
@@ -192,6 +194,7 @@ async fn read(database: &SqlDatabase) -> Json {
     json!({
         "runs": whole,
         "unfinished": runs.unfinished().await.unwrap(),
+        "under_way": runs.under_way(&tenant).await.unwrap().iter().map(|run| run.run).collect::<Vec<_>>(),
         "leases": runs.leases().await.unwrap(),
         "memo": runs.memo(&memo_key(&tenant)).await.unwrap(),
         "projects": projects.list(&tenant, None, 100).await.unwrap().items,

@@ -24,6 +24,10 @@ pub(super) fn changes(before: Option<&Snapshot>, after: &Snapshot) -> Vec<Change
         let run = &after.detail.run;
         lines.push(Change { tone: Tone::Strong, text: format!("run {} of {}", run.id, run.workflow) });
     }
+    let waits = |snapshot: &Snapshot| snapshot.detail.run.waits.as_ref().map(|waits| waits.message.clone());
+    if let Some(text) = waits(after).filter(|text| before.and_then(waits).as_ref() != Some(text)) {
+        lines.push(Change { tone: Tone::Quiet, text: format!("the run {text}") });
+    }
     let old: BTreeMap<&str, &StepView> = before
         .into_iter()
         .flat_map(|before| &before.detail.steps)

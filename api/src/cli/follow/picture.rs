@@ -26,6 +26,9 @@ pub(super) fn picture(snapshot: &Snapshot) -> Vec<Line> {
     let all = snapshot.detail.steps.len();
     let head = format!("{}  {}  {ended}/{all} steps  {}", run.workflow, run.status, took(run.duration_ms));
     let mut lines = vec![Line { tone: run_tone(run.status), text: head }];
+    lines.extend(
+        run.waits.iter().map(|waits| Line { tone: Tone::Quiet, text: format!("  {}", waits.message) }),
+    );
     let width = snapshot
         .detail
         .steps

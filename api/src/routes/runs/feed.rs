@@ -150,6 +150,8 @@ mod tests {
             created_at: Timestamp::from_millis(1),
             finished_at: Some(Timestamp::from_millis(2)),
             seq: events,
+            group: None,
+            parent: None,
         };
         let event = |seq| EventRecord {
             seq,

@@ -54,6 +54,7 @@ async fn run_of(factory: &Factory, caller: &Caller, run: RunId) -> Result<RunRow
 /// Rows as callers see them, with the names of their projects.
 async fn summaries(factory: &Factory, rows: Vec<RunRow>) -> Result<Vec<RunSummary>, Problem> {
     let mut names: HashMap<ProjectId, Option<String>> = HashMap::new();
+    let mut waits = factory.waits(&rows).await?;
     let mut summaries = Vec::with_capacity(rows.len());
     for row in rows {
         let name = match row.project {
@@ -68,7 +69,8 @@ async fn summaries(factory: &Factory, rows: Vec<RunRow>) -> Result<Vec<RunSummar
             }
             None => None,
         };
-        summaries.push(RunSummary::new(row, name, factory.clock.now()));
+        let waits = waits.remove(&row.id);
+        summaries.push(RunSummary { waits, ..RunSummary::new(row, name, factory.clock.now()) });
     }
     Ok(summaries)
 }

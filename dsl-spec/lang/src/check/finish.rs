@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::steps::Finished;
 use crate::document::{Document, Draft, StepDraft};
-use crate::model::{OnFailure, Step, Workflow};
+use crate::model::{Concurrency, OnFailure, Step, Workflow};
 
 /// Builds the workflow. `None` only for a document that had errors.
 pub(super) fn finish(document: Document, (body, finally): (Finished, Finished)) -> Option<Workflow> {
@@ -13,6 +13,12 @@ pub(super) fn finish(document: Document, (body, finally): (Finished, Finished)) 
         description: document.description,
         triggers: document.triggers,
         inputs: document.inputs.into_iter().map(|input| (input.name.value, input.input)).collect(),
+        concurrency: document.concurrency.map(|draft| Concurrency {
+            group: draft.group.into_template(),
+            limit: draft.limit,
+            on_new: draft.on_new,
+        }),
+        priority: document.priority,
         timeout: document.timeout,
         on_failure: document.on_failure,
         steps: steps(document.steps, &body, document.on_failure)?,

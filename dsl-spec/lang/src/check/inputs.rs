@@ -23,6 +23,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings) {
         draft.for_each.iter().for_each(|value| value.each_expr(&mut visit));
         draft.with.iter().for_each(|(_, value)| value.each_expr(&mut visit));
     }
+    document.concurrency.iter().for_each(|draft| draft.group.each_expr(&mut visit));
     document.outputs.iter().for_each(|(_, value)| value.each_expr(&mut visit));
     // A broken expression might have read it.
     let sound = !findings.any_error();

@@ -2,6 +2,7 @@
 //! all of a file are told at once.
 
 mod actions;
+mod concurrency;
 mod conditions;
 mod cycles;
 mod finish;
@@ -71,6 +72,7 @@ pub(crate) fn check(
             conditions::check(&context, part, index, findings);
         }
     }
+    concurrency::check(&context, findings);
     for (_, draft) in &document.outputs {
         values::infer_draft(draft, &Place::new(&context, Here::Outputs), findings);
     }

@@ -19,6 +19,8 @@ pub(super) enum Here {
     With(Part, usize, Option<Type>),
     /// In `outputs`.
     Outputs,
+    /// In the group of `concurrency`.
+    Group,
 }
 
 pub(super) struct Place<'a, 'd> {
@@ -41,12 +43,17 @@ impl<'a, 'd> Place<'a, 'd> {
             Here::Condition(part, index) | Here::ForEach(part, index) | Here::With(part, index, _) => {
                 Some((part, index))
             }
-            Here::Outputs => None,
+            Here::Outputs | Here::Group => None,
         }
     }
 
     /// The step that is read, when it may be read here.
     fn target(&self, name: &str, span: Span) -> Result<(&'a Steps<'d>, usize), Option<Finding>> {
+        if matches!(self.here, Here::Group) {
+            let message = "no step has run yet: the group is known before its run starts";
+            let finding = Finding::new(Code::NotAvailable, span, message);
+            return Err(Some(finding.help("it may read `inputs`, `run` and `trigger`")));
+        }
         let in_finally = matches!(self.step(), Some((Part::Finally, _)));
         if let Some(index) = self.context.body.find(name) {
             return match self.step() {

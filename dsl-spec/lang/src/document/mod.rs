@@ -1,5 +1,6 @@
 //! A tree of nodes to a document: every key read, nothing looked up yet. One file for each family of keys.
 
+mod concurrency;
 mod draft;
 mod input;
 mod reader;
@@ -17,6 +18,7 @@ pub(crate) use workflow::{Document, read};
 pub(crate) const TABLES: &[(&str, &reader::Keys)] = &[
     ("WorkflowFile", &workflow::WORKFLOW),
     ("Metadata", &workflow::METADATA),
+    ("ConcurrencyFile", &concurrency::CONCURRENCY),
     ("On", &trigger::ON),
     ("Push", &trigger::PUSH),
     ("Manual", &trigger::MANUAL),

@@ -137,13 +137,18 @@ impl Reader<'_> {
         None
     }
 
-    /// A whole number within bounds.
+    /// A whole number within bounds, none of them negative.
     pub(super) fn integer(&mut self, node: &Node, least: u32, most: u32) -> Option<u32> {
+        self.whole(node, least.into(), most.into()).and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn whole(&mut self, node: &Node, least: i64, most: i64) -> Option<i64> {
         let expected = format!("a whole number from {least} to {most}");
         let Value::Integer(number) = self.scalar(node, &expected)?.value() else {
             return self.wrong(node, &expected);
         };
-        let found = u32::try_from(number).ok().filter(|number| (least..=most).contains(number));
+        let found = Some(number).filter(|number| (least..=most).contains(number));
         if found.is_none() {
             self.report(Finding::new(
                 Code::BadValue,

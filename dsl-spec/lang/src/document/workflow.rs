@@ -5,6 +5,7 @@ use std::time::Duration;
 use vocab::Name;
 
 use super::Draft;
+use super::concurrency::ConcurrencyDraft;
 use super::input::InputDraft;
 use super::reader::{Keys, Reader};
 use super::step::ON_FAILURE;
@@ -22,6 +23,8 @@ pub(super) const WORKFLOW: Keys = Keys {
         "metadata",
         "on",
         "inputs",
+        "concurrency",
+        "priority",
         "timeout",
         "on_failure",
         "steps",
@@ -29,8 +32,11 @@ pub(super) const WORKFLOW: Keys = Keys {
         "outputs",
     ],
     required: &["apiVersion", "kind", "metadata", "steps"],
-    later: &["concurrency", "defaults", "permissions"],
+    later: &["defaults", "permissions"],
 };
+
+/// How far a priority is from the usual one, up or down.
+const MOST_PRIORITY: i64 = 100;
 
 pub(super) const METADATA: Keys = Keys {
     what: "`metadata`",
@@ -49,6 +55,8 @@ pub(crate) struct Document {
     /// Where `on.push` stands.
     pub(crate) push: Option<Span>,
     pub(crate) inputs: Vec<InputDraft>,
+    pub(crate) concurrency: Option<ConcurrencyDraft>,
+    pub(crate) priority: i32,
     pub(crate) timeout: Option<Duration>,
     pub(crate) on_failure: OnFailure,
     pub(crate) steps: Vec<StepDraft>,
@@ -69,6 +77,8 @@ impl Reader<'_> {
             triggers: Triggers { push: None, manual: true },
             push: None,
             inputs: Vec::new(),
+            concurrency: None,
+            priority: 0,
             timeout: None,
             on_failure: OnFailure::default(),
             steps: Vec::new(),
@@ -94,6 +104,10 @@ impl Reader<'_> {
         }
         if let Some(node) = fields.get("inputs") {
             document.inputs = self.inputs(node);
+        }
+        document.concurrency = fields.entry("concurrency").and_then(|entry| self.concurrency(entry));
+        if let Some(node) = fields.get("priority") {
+            document.priority = self.priority(node);
         }
         document.timeout = fields.get("timeout").and_then(|node| self.duration(node));
         if let Some(node) = fields.get("on_failure") {
@@ -128,6 +142,11 @@ impl Reader<'_> {
             let finding = Finding::new(Code::UnknownVersion, node.span, message);
             self.report(finding.help(format!("this version of the factory reads `{key}: {expected}`")));
         }
+    }
+
+    fn priority(&mut self, node: &Node) -> i32 {
+        let found = self.whole(node, -MOST_PRIORITY, MOST_PRIORITY);
+        found.and_then(|number| i32::try_from(number).ok()).unwrap_or_default()
     }
 
     fn workflow_name(&mut self, node: &Node) -> Option<Name> {

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use vocab::Name;
 
-use super::{Input, Step, Triggers};
+use super::{Concurrency, Input, Step, Triggers};
 use crate::Template;
 
 /// What the failure of a step does to the run. What the workflow allows does nothing to it.
@@ -33,6 +33,12 @@ pub struct Workflow {
     pub triggers: Triggers,
     /// What a run may be started with, in the order of the file.
     pub inputs: IndexMap<String, Input>,
+    /// The group of runs that it shares its turn with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// Which of a tenant's runs get a worker first: the higher. 0 is the usual one.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub priority: i32,
     /// The time for a whole run; without it the limit `run_seconds` holds.
     #[serde(with = "super::millis::option")]
     pub timeout: Option<Duration>,
@@ -44,6 +50,11 @@ pub struct Workflow {
     pub finally: IndexMap<String, Step>,
     /// What the run gives when it succeeded, in the order of the file.
     pub outputs: IndexMap<String, Template>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_usual(priority: &i32) -> bool {
+    *priority == 0
 }
 
 impl Workflow {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use lang::{Catalogue, Template, Workflow};
+use lang::{Catalogue, Concurrency, Template, Workflow};
 use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -35,6 +35,12 @@ pub struct PlanSpec {
     /// The time for a whole run in milliseconds, where the workflow names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_millis: Option<u64>,
+    /// The group of runs that it shares its turn with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// Which of a tenant's runs get a worker first: the higher.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub priority: i32,
 }
 
 /// Why steps make no plan. Lint finds all of this earlier and says where; here it guards what is stored.
@@ -152,6 +158,8 @@ impl Plan {
             workflows: BTreeMap::new(),
             outputs,
             timeout_millis: workflow.timeout.map(millis),
+            concurrency: workflow.concurrency.clone(),
+            priority: workflow.priority,
         })
     }
 
@@ -282,6 +290,11 @@ fn cycle(graph: &DiGraph<(), ()>, paths: &IndexMap<String, StepPath>) -> Vec<Str
     let mut members = knot.unwrap_or_default();
     members.sort_unstable();
     members.iter().filter_map(|node| paths.get_index(node.index())).map(|(name, _)| name.clone()).collect()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+const fn is_usual(priority: &i32) -> bool {
+    *priority == 0
 }
 
 fn position(node: NodeIndex) -> u32 {

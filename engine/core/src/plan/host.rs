@@ -61,6 +61,8 @@ mod tests {
             workflows: std::collections::BTreeMap::new(),
             outputs: std::collections::BTreeMap::new(),
             timeout_millis: None,
+            concurrency: None,
+            priority: 0,
         })
         .unwrap()
     }

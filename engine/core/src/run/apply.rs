@@ -62,6 +62,14 @@ impl RunState {
         let at = self.clock(at);
         match event {
             Event::RunCreated(created) => self.create(created, at)?,
+            Event::RunAdmitted {} => {
+                let phase = self.run_to(event.kind())?;
+                if !self.awaits_admission() {
+                    return Err(self.misfit(event.kind()));
+                }
+                self.facts.phase = phase;
+                self.facts.admitted = true;
+            }
             Event::RunStarted {} => {
                 self.facts.phase = self.run_to(event.kind())?;
                 self.mark_part(false);
@@ -85,6 +93,10 @@ impl RunState {
             }
             Event::FinallyStarted {} => {
                 self.facts.phase = self.run_to(event.kind())?;
+                // The turn is somebody else's, and there is nothing to clean up.
+                if self.never_admitted() {
+                    self.facts.finally_halt = self.facts.halt;
+                }
                 self.mark_part(true);
             }
             Event::RunFinished { status, compensation, outputs, error } => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use vocab::{Digest, Inputs, RunId, StepPath, Timestamp};
+use vocab::{Digest, Inputs, RunGroup, RunId, StepPath, Timestamp};
 
 use super::RunLimits;
 
@@ -24,9 +24,20 @@ pub struct RunCreated {
     /// The run that started it and holds what it makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// The group whose room it shares with other runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<RunGroup>,
+    /// Whether there was no room for it yet: it starts when it is told that it is its turn.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub waits: bool,
     /// What else belongs to the run from its first moment: whose it is, what it may do. The core keeps it unread.
     #[serde(default)]
     pub context: Json,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+pub(super) const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// The step of another run that waits for this one.

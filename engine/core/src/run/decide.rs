@@ -74,6 +74,9 @@ impl RunState {
         match facts.phase {
             RunPhase::New => {}
             RunPhase::Ended => self.decide_kept(events),
+            RunPhase::Queued if self.awaits_admission() => {
+                events.extend(deadline.then_some(Event::DeadlinePassed {}));
+            }
             RunPhase::Queued => events.push(Event::RunStarted {}),
             RunPhase::Body if deadline && facts.halt.is_none() => events.push(Event::DeadlinePassed {}),
             RunPhase::Body => {

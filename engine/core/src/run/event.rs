@@ -7,6 +7,7 @@ use vocab::{
     json_bytes,
 };
 
+use super::created::is_false;
 use super::{
     CacheKey, CachedFrom, Decided, EffectId, Failure, Halt, NotReached, Release, RunCreated, SkipReason, Wait,
 };
@@ -19,6 +20,8 @@ use super::{
 pub enum Event {
     /// The run was accepted. Always the first event.
     RunCreated(Box<RunCreated>),
+    /// It is the turn of a run that had to wait: it may start.
+    RunAdmitted {},
     /// The steps of the body may start.
     RunStarted {},
     /// The list of an expanded step was computed: one instance for each value.
@@ -387,11 +390,6 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
-const fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 impl Event {

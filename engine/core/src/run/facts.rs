@@ -41,6 +41,8 @@ pub(crate) struct Facts {
     pub(crate) limits: Limits,
     /// Bytes of JSON that inputs, outputs and items of its steps have taken so far.
     pub(crate) value_bytes: u64,
+    /// Whether a run that had to wait has had its turn.
+    pub(crate) admitted: bool,
     /// Whether a person holds the run: nothing new starts.
     pub(crate) paused: bool,
     /// Instances that wait for something else than a worker.
@@ -332,6 +334,7 @@ impl Facts {
             finished_at: None,
             limits: RunLimits::default().in_full(),
             value_bytes: 0,
+            admitted: false,
             paused: false,
             waiting: BTreeSet::new(),
             held: false,

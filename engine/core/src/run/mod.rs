@@ -1,5 +1,6 @@
 //! One run: its events, its state, and what follows from it.
 
+mod admission;
 mod after;
 mod apply;
 mod apply_effect;
@@ -30,6 +31,7 @@ mod view;
 mod wait;
 mod wire;
 
+pub use admission::GroupError;
 pub use apply::IllegalTransition;
 pub use cached::{CacheKey, CachedFrom, Outside};
 pub use command::Command;

@@ -118,7 +118,8 @@ pub const fn next_run(from: RunPhase, event: EventKind) -> Option<RunPhase> {
     use RunPhase as P;
     Some(match (from, event) {
         (P::New, E::RunCreated) => P::Queued,
-        (P::Queued, E::CancelRequested) => P::Queued,
+        // A run that waits for its turn can be cancelled, and its time runs.
+        (P::Queued, E::RunAdmitted | E::CancelRequested | E::DeadlinePassed) => P::Queued,
         (P::Queued, E::RunStarted) => P::Body,
         (P::Body, E::CancelRequested | E::DeadlinePassed) => P::Body,
         // A pause holds back steps, never the undoing of effects.

@@ -40,6 +40,7 @@ macro_rules! kinds {
 
 kinds! {
     RunCreated = "run_created", v 1;
+    RunAdmitted = "run_admitted", v 1;
     RunStarted = "run_started", v 1;
     StepExpanded = "step_expanded", v 1;
     StepSkipped = "step_skipped", v 1;

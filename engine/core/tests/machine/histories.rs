@@ -44,7 +44,7 @@ struct Expected {
 }
 
 /// What a recorded history must show: a name, and the kinds of events that have to be in it.
-const SCENARIOS: [(&str, &[&str]); 16] = [
+const SCENARIOS: [(&str, &[&str]); 17] = [
     ("success", &["attempt_succeeded", "retry_due", "effects_released", "finally_started"]),
     ("expansion", &["step_expanded", "step_skipped", "step_not_reached"]),
     (
@@ -62,6 +62,7 @@ const SCENARIOS: [(&str, &[&str]); 16] = [
     ("child_taken_back", &["child_bound", "unwinding_started", "effect_undone"]),
     ("held_and_let_go", &["hold_ended", "effects_released", "effect_undone"]),
     ("uncertain_adopted", &["effect_made", "effect_uncertain", "effect_superseded", "body_finished"]),
+    ("admitted", &["run_admitted", "attempt_succeeded", "finally_started"]),
     ("taken_over", &["step_taken_over", "step_expanded", "attempt_started", "body_finished"]),
     // With the key under which the cache was asked.
     ("cached", &["attempt_succeeded", "step_ready", "finally_started"]),

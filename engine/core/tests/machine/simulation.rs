@@ -93,6 +93,7 @@ pub(crate) fn check(driver: &Driver) {
         .map(|(_, kind, v, payload)| Event::from_parts(kind, *v, payload.clone()).unwrap())
         .collect();
     successes_are_neither_forgotten_nor_repeated(seed, &history);
+    nothing_starts_before_its_turn(seed, &history);
     effects_are_kept_or_undone_once(driver, &history);
     undoing_goes_backwards(driver, &history);
     let halted =
@@ -101,6 +102,21 @@ pub(crate) fn check(driver: &Driver) {
         let (status, ends) = oracle::expect(seed, &driver.plan);
         assert_eq!(state.status(), status, "seed {seed}: {:?}", state.error());
         assert_eq!(driver.ends(), ends, "seed {seed}");
+    }
+}
+
+/// A run that had to wait and never had its turn has no step that was ready, waited or ran, `finally` included.
+fn nothing_starts_before_its_turn(seed: u64, history: &[Event]) {
+    let waits = matches!(&history[0], Event::RunCreated(created) if created.waits);
+    let turn = history.iter().position(|event| matches!(event, Event::RunAdmitted {}));
+    assert!(waits || turn.is_none(), "seed {seed}: admitted without waiting");
+    let early = if waits { &history[..turn.unwrap_or(history.len())] } else { &[] };
+    for event in early {
+        let starts = matches!(
+            event,
+            Event::StepReady { .. } | Event::StepWaiting { .. } | Event::AttemptStarted { .. }
+        );
+        assert!(!starts, "seed {seed}: {} before the run's turn", event.kind());
     }
 }
 

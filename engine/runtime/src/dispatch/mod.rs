@@ -1,5 +1,6 @@
 //! Who may start an attempt now.
 
+mod kinds;
 mod queue;
 mod slots;
 

@@ -226,9 +226,13 @@ impl Actor {
         let Landing { row, released, ended, ahead, answers, grants, commands } = landing;
         if row.seq > self.row.seq {
             self.committed = true;
+            let left = row.is_over() && !self.row.is_over();
             let over = row.status.is_terminal() && !self.row.status.is_terminal();
             self.row = row;
             self.tell_family(over, released);
+            if left && self.shared.turns.concerns(&self.row) {
+                self.shared.turns.wake(&self.shared, &self.row.tenant);
+            }
             let (tenant, run, seq) = (self.row.tenant.clone(), self.run, self.row.seq);
             let ended = self.row.status.is_terminal();
             self.shared.bus.publish(Notice { tenant, run, seq, ended });
@@ -278,10 +282,14 @@ impl Actor {
         let holder = Holder { run: self.run, worker: self.shared.worker, until: process.plus(LEASE) };
         let (slots, tenant) = (&self.shared.slots, &self.meta.tenant);
         let before = self.turn.grants.len();
-        let waits = self.turn.grant(&mut self.state, now, holder, || slots.take(tenant))?;
+        let lack = self.turn.grant(&mut self.state, now, holder, slots, tenant)?;
         self.turn.slots.clear();
-        if waits {
-            slots.wait(self.run, tenant);
+        let priority = self.state.plan().spec().priority;
+        if lack.slot {
+            slots.wait(self.run, tenant, priority);
+        }
+        for action in &lack.actions {
+            slots.wait_for(action, self.run, tenant, priority);
         }
         if self.turn.grants.len() > before {
             self.turn.settle(&mut self.state, now)?;

@@ -69,7 +69,9 @@ impl Actor {
                 let spec = self.state.plan().spec().workflows.get(workflow);
                 let (Some(spec), Some(inputs)) = (spec, self.state.child_inputs(path)) else { return };
                 if outstanding.jobs.insert(command.clone()) {
-                    let (spec, parent) = (spec.clone(), self.row.clone());
+                    let (mut spec, parent) = (spec.clone(), self.row.clone());
+                    // Who waits for it should not wait for others meanwhile.
+                    spec.priority = self.state.plan().spec().priority;
                     let child = Child { run: *run, spec, inputs, parent, path: path.clone() };
                     self.shared.tasks.spawn(children::start(Arc::clone(&self.shared), child));
                 }

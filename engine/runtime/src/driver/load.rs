@@ -120,9 +120,12 @@ pub(crate) async fn load(store: &Arc<dyn RunStore>, run: RunId) -> Result<Loaded
     }
     // The rows were written with the events. What a run may do is read from its first event, never from a row.
     state.mark_saved();
-    let context = state.created().and_then(|created| RunContext::of(&created.context));
+    let created = state.created();
+    let context = created.and_then(|created| RunContext::of(&created.context));
     let RunContext { tenant, project, trigger } = context.ok_or(LoadError::Context(run))?;
-    row = RunRow { tenant, project, trigger, ..row };
+    let group = created.and_then(|created| created.group.clone());
+    let parent = created.and_then(|created| created.parent.as_ref()).map(|parent| parent.run);
+    row = RunRow { tenant, project, trigger, group, parent, ..row };
     Ok(Loaded { state, row })
 }
 

@@ -24,6 +24,10 @@ pub(crate) enum Message {
     Undone { effect: EffectId, nth: u32, outcome: Result<UndoOutcome, ActionError> },
     /// Somebody has a word for the run.
     Asked(Ask, Reply),
+    /// It is the turn of this run, which waits for it.
+    Admit { answer: oneshot::Sender<()> },
+    /// A newer run of its group wants its room.
+    GiveWay { to: RunId },
     /// A run that a step of this one starts is there.
     ChildStarted { run: RunId },
     /// A slot came free for this run.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_core::plan::Plan;
-use engine_core::run::{Event, Parent, RunCreated, RunLimits};
+use engine_core::run::{Event, GroupError, Parent, RunCreated, RunLimits};
 use engine_ports::{RunRow, StoreError};
 use serde_json::Value as Json;
 use vocab::{Compensation, Inputs, Limits, Outputs, ProjectId, RunId, RunStatus, TenantName, Timestamp};
@@ -55,6 +55,8 @@ impl FirstWords {
             deadline: Some(now.plus(time)),
             limits: RunLimits::from(limits),
             parent,
+            group: None,
+            waits: false,
             context: RunContext { tenant: tenant.clone(), project, trigger: trigger.clone() }.to_json(),
         };
         let row = RunRow {
@@ -72,8 +74,17 @@ impl FirstWords {
             created_at: now,
             finished_at: None,
             seq: 0,
+            group: None,
+            parent: created.parent.as_ref().map(|parent| parent.run),
         };
         Ok(Self { row, created, plan: Arc::new(plan), plan_json, origin, taken })
+    }
+
+    /// Puts the run into the group that its workflow names.
+    pub(crate) fn join_group(&mut self) -> Result<(), GroupError> {
+        self.created.group = self.created.group_in(&self.plan)?;
+        self.row.group.clone_from(&self.created.group);
+        Ok(())
     }
 }
 
@@ -86,9 +97,20 @@ mod tests {
 
     fn plan(timeout_millis: Option<u64>) -> Plan {
         let (steps, finally) = (Vec::new(), Vec::new());
-        let (actions, workflows, outputs) = Default::default();
+        let (actions, workflows, outputs, concurrency) = Default::default();
         let name = "test".to_owned();
-        Plan::new(PlanSpec { name, actions, steps, finally, workflows, outputs, timeout_millis }).unwrap()
+        Plan::new(PlanSpec {
+            name,
+            actions,
+            steps,
+            finally,
+            workflows,
+            outputs,
+            timeout_millis,
+            concurrency,
+            priority: 0,
+        })
+        .unwrap()
     }
 
     #[test]

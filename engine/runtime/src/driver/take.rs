@@ -46,6 +46,20 @@ impl Actor {
                 outstanding.jobs.retain(|command| !undoes(command, &effect, nth));
                 self.undone(effect, nth, outcome)
             }
+            Message::Admit { answer } => {
+                if self.state.awaits_admission() {
+                    self.record(&Event::RunAdmitted {})?;
+                }
+                self.answer(answer, ());
+                self.follow()
+            }
+            Message::GiveWay { to } => {
+                if self.state.gives_way() {
+                    let (by, reason) = (format!("run {to}"), Some("a newer run of its group".to_owned()));
+                    self.record(&Event::CancelRequested { by, reason })?;
+                }
+                self.decide_now()
+            }
             Message::ChildStarted { run } => {
                 let this =
                     |command: &Command| matches!(command, Command::StartRun { run: of, .. } if *of == run);

@@ -2,17 +2,17 @@
 //!
 //! A turn touches nothing outside: it collects what is to be written, and what is to be done once it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine_core::run::{Command, Event, IllegalTransition, Promise, ReadyStep, RunState};
 use engine_ports::{Answer as Reply, Claim, Commit, EventRecord, Lease, LeaseChange, MemoEntry, RunRow};
-use vocab::{ActionRef, EffectState, Inputs, RunId, StepPath, Timestamp, WorkerId};
+use vocab::{ActionRef, EffectState, Inputs, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::flight::Landing;
 use super::project;
 use crate::attempt::Leash;
-use crate::dispatch::Slot;
+use crate::dispatch::{Slot, Slots};
 
 /// An attempt that the turn grants; it starts when the turn is durable.
 pub(super) struct Grant {
@@ -34,6 +34,15 @@ pub(super) struct Holder {
     pub(super) run: RunId,
     pub(super) worker: WorkerId,
     pub(super) until: Timestamp,
+}
+
+/// What steps that may start are missing.
+#[derive(Debug, Default)]
+pub(super) struct Lack {
+    /// A slot.
+    pub(super) slot: bool,
+    /// Room for another attempt of these actions.
+    pub(super) actions: BTreeSet<ActionRef>,
 }
 
 /// Called when it is known whether the turn is durable.
@@ -98,16 +107,35 @@ impl Turn {
         }
     }
 
-    /// Grants what is ready, as long as `slot` gives room. Whether something is left that found none.
+    /// Grants what is ready, as far as there is room for it; what of it found none.
     pub(super) fn grant(
         &mut self,
         state: &mut RunState,
         now: Timestamp,
         holder: Holder,
-        mut room: impl FnMut() -> Option<Slot>,
-    ) -> Result<bool, IllegalTransition> {
-        while let Some(ready) = state.next_ready() {
-            let Some(slot) = self.slots.pop().or_else(&mut room) else { return Ok(true) };
+        slots: &Slots,
+        tenant: &TenantName,
+    ) -> Result<Lack, IllegalTransition> {
+        let mut lack = Lack::default();
+        loop {
+            let mut fits = |action: &ActionRef| {
+                let fits = !lack.actions.contains(action) && slots.has_room(action);
+                if !fits {
+                    lack.actions.insert(action.clone());
+                }
+                fits
+            };
+            let Some(ready) = state.ready().find(|ready| fits(ready.action)) else { return Ok(lack) };
+            let Some(slot) = self.slots.pop().or_else(|| slots.take(tenant)) else {
+                lack.slot = true;
+                return Ok(lack);
+            };
+            if !slot.begin(ready.action) {
+                // Another run was faster.
+                lack.actions.insert(ready.action.clone());
+                self.slots.push(slot);
+                continue;
+            }
             let ReadyStep { path, attempt, action, inputs, timeout, cacheable, promise, .. } = &ready;
             let event = ready.start(holder.worker);
             let mut grant = Grant {
@@ -136,7 +164,6 @@ impl Turn {
             self.leases.insert(grant.path.clone(), LeaseChange::Grant(lease));
             self.grants.push(grant);
         }
-        Ok(false)
     }
 
     /// All that must be written, together, and what follows once it is. Another turn begins.

@@ -1,4 +1,4 @@
-//! What goes on beside the runs: handing out slots, waking runs, renewing leases, archiving logs, watching space.
+//! What goes on beside the runs: handing out slots, waking runs, whose turn it is, renewing leases, archiving logs, watching space.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::work::SpaceWatch;
 const SPACE_PAUSE: Duration = Duration::from_secs(2);
 /// Pause between two looks for runs in which something is due.
 const WAKE_PAUSE: Duration = Duration::from_secs(1);
+/// Pause between two looks for runs whose turn may have come: what a lost word costs.
+const TURN_PAUSE: Duration = Duration::from_secs(2);
 /// Pause between two renewals: several fit into a lease.
 const RENEW_PAUSE: Duration = Duration::from_secs(10);
 
@@ -30,6 +32,7 @@ pub(super) fn spawn(
 ) {
     until_stopped(shared, hand_out(Arc::clone(shared), offered));
     until_stopped(shared, wake(Arc::clone(shared)));
+    until_stopped(shared, take_turns(Arc::clone(shared)));
     until_stopped(shared, renew(Arc::clone(shared)));
     if shared.claims.is_some() {
         until_stopped(shared, claims::keep(Arc::clone(shared)));
@@ -64,6 +67,16 @@ async fn wake(shared: Arc<Shared>) {
         for run in shared.runs.due(shared.clock.now()) {
             shared.send(run, Message::Wake).await;
         }
+    }
+}
+
+/// Looks now and at times for runs that wait and have room. Whatever makes room says so; this is for what was not heard.
+async fn take_turns(shared: Arc<Shared>) {
+    loop {
+        if let Err(error) = shared.turns.wake_all(&shared).await {
+            tracing::warn!(%error, "runs that wait for their turn cannot be looked up now");
+        }
+        tokio::time::sleep(TURN_PAUSE).await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use engine_core::plan::PlanError;
-use engine_core::run::{DecisionRefused, TakeOverRefused, WaitRefused};
+use engine_core::run::{DecisionRefused, GroupError, TakeOverRefused, WaitRefused};
 use engine_ports::{ArtifactError, StoreError};
 use lang::InputError;
 use vocab::RunId;
@@ -66,6 +66,20 @@ pub enum SubmitError {
         .0.join(", ")
     )]
     Untrusted(Vec<String>),
+    /// The group that the workflow names makes no sense for this run.
+    #[error(transparent)]
+    Group(#[from] GroupError),
+    /// The run's group has no room, and its workflow says `on_new: drop`.
+    #[error(
+        "the run is dropped: the group `{group}` is full (run {behind} is not over), and the workflow says \
+         `on_new: drop`"
+    )]
+    GroupFull {
+        /// The group.
+        group: String,
+        /// The newest run of the group that has to end first.
+        behind: RunId,
+    },
     /// The engine shuts down.
     #[error("the factory is shutting down; try again when it is back")]
     Closing,

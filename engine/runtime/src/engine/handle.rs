@@ -1,22 +1,24 @@
 //! What can be asked of a running engine.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine_core::plan::Plan;
 use engine_core::run::{Decided, RunLimits};
-use engine_ports::{Progress, RunRow, SecretStore};
-use tokio::sync::{broadcast, oneshot};
+use engine_ports::{Progress, RunRow, SecretStore, StoreError};
+use tokio::sync::broadcast;
 use vocab::{RunId, StepPath, TenantName, Value};
 
-use super::admit;
 use super::{AskError, Decision, Submission, SubmitError, Vote};
+use super::{admit, submit};
 use crate::actions::ActionSet;
 use crate::claims;
 use crate::dispatch::SlotsStatus;
-use crate::driver::{self, Ask, FirstWords, NewRun, Start};
+use crate::driver::{self, Ask, FirstWords, NewRun};
 use crate::logs::Logs;
+use crate::room::Waits;
 use crate::shared::Shared;
 
 /// How often the store is asked about a run for which no notice came.
@@ -79,17 +81,24 @@ impl Engine {
         if self.is_closing() {
             return Err(SubmitError::Closing);
         }
-        let (shared, run) = (&self.shared, new.run);
+        let shared = &self.shared;
         admit::bounded(&RunLimits::from(&shared.limits), &new.inputs, &new.trigger)?;
-        let first = FirstWords::of(new, &shared.limits, shared.clock.now())?;
-        let (answer, answered) = oneshot::channel();
-        shared.runs.start(shared, run, Start::New(Box::new(first), answer));
-        Ok(answered.await.map_err(|_| SubmitError::Closing)??)
+        let mut first = FirstWords::of(new, &shared.limits, shared.clock.now())?;
+        first.join_group()?;
+        if shared.turns.concerns(&first.row) {
+            return submit::in_turn(shared, first).await;
+        }
+        submit::begin(shared, first).await
     }
 
     /// A new run's id.
     pub(super) fn id(&self) -> RunId {
         RunId::generate(self.shared.ids.as_ref())
+    }
+
+    /// What the queued runs of a tenant wait for.
+    pub async fn waiting(&self, tenant: &TenantName) -> Result<BTreeMap<RunId, Waits>, StoreError> {
+        Ok(self.shared.turns.sharing(&self.shared, tenant).await?.waits)
     }
 
     /// Asks a run to end: its attempts stop, its effects are undone. Durable when this returns.

@@ -9,6 +9,7 @@ mod handle;
 mod parts;
 mod retry;
 mod start;
+mod submit;
 
 pub(crate) use archiver::{ArchiveQueue, CompleteLog};
 pub use decision::{Decision, Vote};

@@ -14,6 +14,7 @@ use crate::attempt::LocalAttempts;
 use crate::claims::Claims;
 use crate::dispatch::Slots;
 use crate::driver::{Loaded, Need, Runs, Start, look};
+use crate::room::{Bounds, Turns};
 use crate::shared::Shared;
 use crate::shim::sweep_stale;
 use crate::work::WorkFolders;
@@ -59,7 +60,8 @@ impl Engine {
         let room = usize::try_from(limits.concurrent_attempts)
             .unwrap_or(usize::MAX)
             .clamp(1, Semaphore::MAX_PERMITS);
-        let (slots, offered) = Slots::new(room);
+        let (slots, offered) = Slots::new(room, &limits.attempts_per_action);
+        let turns = Turns::new(Bounds::of(&limits));
         let (archive, complete) = ArchiveQueue::new(log_files_stay);
         let shared = Arc::new(Shared {
             store,
@@ -78,6 +80,7 @@ impl Engine {
                 Sharing::Claims { lasts } => Some(Claims::new(lasts)),
             },
             slots,
+            turns,
             undo_room: Arc::new(Semaphore::new(room)),
             runs: Runs::default(),
             local: LocalAttempts::default(),

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use engine_ports::{
     ArtifactStore, Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, HoldOwner, Lease,
     LogRecord, MemoEntry, MemoKey, NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError,
-    Term,
+    Term, UnderWay,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, Limits, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, Limits, ProjectId, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::content::Content;
 
@@ -140,6 +140,23 @@ impl RunStore for LargeValues {
 
     async fn unfinished(&self) -> Result<Vec<RunId>, StoreError> {
         self.rows.unfinished().await
+    }
+
+    async fn under_way(&self, tenant: &TenantName) -> Result<Vec<UnderWay>, StoreError> {
+        self.rows.under_way(tenant).await
+    }
+
+    async fn queueing(&self) -> Result<Vec<TenantName>, StoreError> {
+        self.rows.queueing().await
+    }
+
+    async fn started_by(
+        &self,
+        tenant: &TenantName,
+        project: Option<ProjectId>,
+        origin: &(String, String),
+    ) -> Result<Option<RunId>, StoreError> {
+        self.rows.started_by(tenant, project, origin).await
     }
 
     async fn effects(&self, run: RunId) -> Result<Vec<EffectRecord>, StoreError> {

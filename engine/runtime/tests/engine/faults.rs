@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
 };
 use serde_json::Value as Json;
 use tokio::sync::watch;
-use vocab::{Digest, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, ProjectId, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 /// What happens at a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +37,16 @@ pub(crate) struct Faulty {
 }
 
 /// A write, until it ends or whoever waited for it goes.
-struct UnderWay<'a>(&'a AtomicUsize);
+struct Writing<'a>(&'a AtomicUsize);
 
-impl<'a> UnderWay<'a> {
+impl<'a> Writing<'a> {
     fn begin(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::SeqCst);
         Self(count)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for Writing<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
@@ -90,6 +90,11 @@ impl Faulty {
         *self.plan.lock().unwrap() = Some((self.writes() + at, fault));
     }
 
+    /// No further write meets a fault.
+    pub(crate) fn spare(&self) {
+        *self.plan.lock().unwrap() = None;
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         *self.dead.lock().unwrap()
     }
@@ -117,7 +122,7 @@ impl Faulty {
         self.alive()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let fault = self.plan.lock().unwrap().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
-        let _under_way = UnderWay::begin(&self.under_way);
+        let _under_way = Writing::begin(&self.under_way);
         // The sender is part of the store and so is still there.
         let _ = self.last.subscribe().wait_for(|last| number <= *last).await;
         self.alive()?;
@@ -192,6 +197,26 @@ impl RunStore for Faulty {
 
     async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError> {
         self.inner.steps(run).await
+    }
+
+    async fn under_way(&self, tenant: &TenantName) -> Result<Vec<UnderWay>, StoreError> {
+        self.alive()?;
+        self.inner.under_way(tenant).await
+    }
+
+    async fn queueing(&self) -> Result<Vec<TenantName>, StoreError> {
+        self.alive()?;
+        self.inner.queueing().await
+    }
+
+    async fn started_by(
+        &self,
+        tenant: &TenantName,
+        project: Option<ProjectId>,
+        origin: &(String, String),
+    ) -> Result<Option<RunId>, StoreError> {
+        self.alive()?;
+        self.inner.started_by(tenant, project, origin).await
     }
 
     async fn effects(&self, run: RunId) -> Result<Vec<EffectRecord>, StoreError> {

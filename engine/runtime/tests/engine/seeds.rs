@@ -119,6 +119,9 @@ async fn live(world: &World, draw: &mut Draw, engine: &Engine, run: RunId, write
         }
     }
     over_or_dead(world, run).await;
+    // What is written when the run is over, such as the place of a log, must not die behind the test's back.
+    world.store.spare();
+    world.store.quiet().await;
 }
 
 /// How it went; a soak that never reaches anything proves nothing.

@@ -98,6 +98,12 @@ impl Rows {
         Ok(())
     }
 
+    /// Runs that are not over and that no step started, oldest first.
+    pub(super) fn sharing_room(&self) -> impl Iterator<Item = &RunRow> {
+        let rows = self.runs.values().map(|history| &history.row);
+        rows.filter(|row| !row.is_over() && row.parent.is_none())
+    }
+
     /// The leases that a commit touches as they are afterwards; `None` for one that was given up.
     fn moved_leases(&self, commit: &Commit) -> Result<BTreeMap<StepPath, Option<Lease>>, StoreError> {
         let run = commit.run.id;

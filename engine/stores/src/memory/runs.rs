@@ -1,14 +1,17 @@
 //! The run store in memory.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, EffectState, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{
+    Digest, EffectState, ProjectId, RequestId, RunId, RunStatus, StepPath, TenantName, Timestamp, WorkerId,
+};
 
 use super::rows::Rows;
 
@@ -80,6 +83,27 @@ impl RunStore for MemoryRunStore {
         });
         let items = matching.by_ref().take(limit as usize).cloned().collect();
         Ok(Page { items, more: matching.next().is_some() })
+    }
+
+    async fn under_way(&self, tenant: &TenantName) -> Result<Vec<UnderWay>, StoreError> {
+        let rows = self.rows();
+        Ok(rows.sharing_room().filter(|row| row.tenant == *tenant).map(under_way).collect())
+    }
+
+    async fn queueing(&self) -> Result<Vec<TenantName>, StoreError> {
+        let rows = self.rows();
+        let queued = rows.sharing_room().filter(|row| row.status == RunStatus::Queued);
+        Ok(queued.map(|row| row.tenant.clone()).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    async fn started_by(
+        &self,
+        tenant: &TenantName,
+        project: Option<ProjectId>,
+        (delivery, file): &(String, String),
+    ) -> Result<Option<RunId>, StoreError> {
+        let origin = (tenant.clone(), project, delivery.clone(), file.clone());
+        Ok(self.rows().origins.get(&origin).copied())
     }
 
     async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError> {
@@ -193,5 +217,15 @@ impl RunStore for MemoryRunStore {
         limit: u32,
     ) -> Result<Vec<MemoKey>, StoreError> {
         Ok(self.rows().idle_memos(before, after, limit as usize))
+    }
+}
+
+fn under_way(row: &RunRow) -> UnderWay {
+    UnderWay {
+        run: row.id,
+        project: row.project,
+        workflow: row.workflow.clone(),
+        group: row.group.clone(),
+        status: row.status,
     }
 }

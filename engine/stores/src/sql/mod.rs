@@ -18,6 +18,7 @@ mod projects;
 mod query_plans;
 mod requests;
 mod retention;
+mod room;
 mod run_store;
 mod runs;
 mod steps;

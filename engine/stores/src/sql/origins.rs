@@ -1,7 +1,7 @@
 //! What asked for a run: the same delivery and file never start a second one.
 
 use engine_ports::RunRow;
-use vocab::RunId;
+use vocab::{ProjectId, RunId, TenantName};
 
 use super::cells::Table;
 use crate::dialect::{Connection, Failure, Source, query};
@@ -16,12 +16,13 @@ const INSERT: &str = "INSERT INTO origins (tenant, project, delivery, file, run)
 /// The run that this delivery and file started in the tenant's project.
 pub(super) async fn find(
     on: impl Into<Source<'_>>,
-    run: &RunRow,
+    tenant: &TenantName,
+    project: Option<ProjectId>,
     (delivery, file): &(String, String),
 ) -> Result<Option<RunId>, Failure> {
     let row = query(FIND)
-        .bind(run.tenant.as_str())
-        .bind(project(run))
+        .bind(tenant.as_str())
+        .bind(key(project))
         .bind(delivery)
         .bind(file)
         .fetch_optional(on)
@@ -37,7 +38,7 @@ pub(super) async fn insert(
 ) -> Result<bool, Failure> {
     let done = query(INSERT)
         .bind(run.tenant.as_str())
-        .bind(project(run))
+        .bind(key(run.project))
         .bind(delivery)
         .bind(file)
         .bind(run.id.to_string())
@@ -47,6 +48,6 @@ pub(super) async fn insert(
 }
 
 /// A sender's ids are its own: two projects may see the same one.
-fn project(run: &RunRow) -> String {
-    run.project.map(|project| project.to_string()).unwrap_or_default()
+fn key(project: Option<ProjectId>) -> String {
+    project.map(|project| project.to_string()).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use sqlx::Row as _;
 
 use super::{
     claims, deliveries, effects, events, leases, logs, memo_use, memos, origins, plans, projects, requests,
-    retention, runs, steps, token_store,
+    retention, room, runs, steps, token_store,
 };
 
 const HOT: &[&str] = &[
@@ -17,6 +17,8 @@ const HOT: &[&str] = &[
     runs::LIST_BY_STATUS,
     runs::LIST_BY_PROJECT,
     runs::LIST_BY_BOTH,
+    room::UNDER_WAY,
+    room::QUEUEING,
     origins::FIND,
     events::AFTER,
     steps::OF_RUN,
@@ -61,8 +63,14 @@ const HOT: &[&str] = &[
 ];
 
 /// Indexes over few rows.
-const PARTIAL: &[&str] =
-    &["requests_answered", "requests_open", "runs_unfinished", "deliveries_pending", "effects_stuck"];
+const PARTIAL: &[&str] = &[
+    "requests_answered",
+    "requests_open",
+    "runs_unfinished",
+    "runs_under_way",
+    "deliveries_pending",
+    "effects_stuck",
+];
 
 /// Lists that must come out of the index in order, so that a page costs a page.
 const ORDERED: &[&str] = &[
@@ -75,6 +83,7 @@ const ORDERED: &[&str] = &[
     projects::LIST,
     deliveries::PENDING,
     retention::FINISHED,
+    room::UNDER_WAY,
     claims::FREE,
 ];
 

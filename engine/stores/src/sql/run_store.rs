@@ -3,13 +3,14 @@
 use async_trait::async_trait;
 use engine_ports::{
     Claim, Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry,
-    MemoKey, NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    MemoKey, NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
 };
 use serde_json::Value as Json;
-use vocab::{Digest, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
+use vocab::{Digest, ProjectId, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
 
 use super::{
-    claims, effects, events, leases, logs, memo_use, memos, origins, plans, requests, retention, runs, steps,
+    claims, effects, events, leases, logs, memo_use, memos, origins, plans, requests, retention, room, runs,
+    steps,
 };
 use crate::commit::{check, check_new};
 use crate::dialect::{Connection, Failure, SqlDatabase};
@@ -41,7 +42,7 @@ async fn write_rows(connection: &mut Connection<'_>, commit: &Commit) -> Result<
 async fn create(connection: &mut Connection<'_>, new: &NewRun) -> Result<RunId, Failure> {
     let run = &new.commit.run;
     if let Some(origin) = &new.origin
-        && let Some(earlier) = origins::find(&mut *connection, run, origin).await?
+        && let Some(earlier) = origins::find(&mut *connection, &run.tenant, run.project, origin).await?
     {
         return Ok(earlier);
     }
@@ -74,7 +75,7 @@ impl RunStore for SqlRunStore {
         let created = match (job.await, asked) {
             // What this call had written is rolled back; the other's run is there by now.
             (Err(Failure::Overtaken), Some((run, origin))) => {
-                let earlier = origins::find(self.database.reads(), &run, &origin).await;
+                let earlier = origins::find(self.database.reads(), &run.tenant, run.project, &origin).await;
                 earlier.and_then(|earlier| earlier.ok_or(Failure::Overtaken))
             }
             (created, _) => created,
@@ -115,6 +116,23 @@ impl RunStore for SqlRunStore {
         limit: u32,
     ) -> Result<Page<RunRow>, StoreError> {
         self.database.explain(runs::list(self.database.reads(), tenant, &filter, limit).await)
+    }
+
+    async fn under_way(&self, tenant: &TenantName) -> Result<Vec<UnderWay>, StoreError> {
+        self.database.explain(room::under_way(self.database.reads(), tenant).await)
+    }
+
+    async fn queueing(&self) -> Result<Vec<TenantName>, StoreError> {
+        self.database.explain(room::queueing(self.database.reads()).await)
+    }
+
+    async fn started_by(
+        &self,
+        tenant: &TenantName,
+        project: Option<ProjectId>,
+        origin: &(String, String),
+    ) -> Result<Option<RunId>, StoreError> {
+        self.database.explain(origins::find(self.database.reads(), tenant, project, origin).await)
     }
 
     async fn steps(&self, run: RunId) -> Result<Vec<StepRow>, StoreError> {

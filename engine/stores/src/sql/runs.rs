@@ -13,15 +13,15 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT run, tenant, project, workflow, plan, started_by, inputs, status, compensation, outputs, \
-             error, created_ms, finished_ms, seq FROM runs WHERE ",
+             error, created_ms, finished_ms, seq, run_group, parent FROM runs WHERE ",
             $rest
         )
     };
 }
 
 const INSERT: &str = "INSERT INTO runs (run, tenant, project, workflow, plan, started_by, inputs, status, ended, \
-     compensation, outputs, error, created_ms, finished_ms, seq) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING";
+     compensation, outputs, error, created_ms, finished_ms, seq, run_group, parent) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
 pub(super) const ADVANCE: &str = "UPDATE runs SET status = $4, ended = $5, compensation = $6, outputs = $7, \
      error = $8, finished_ms = $9, seq = $10 WHERE run = $1 AND tenant = $2 AND seq = $3";
 const SEQ: &str = "SELECT run, seq FROM runs WHERE run = $1";
@@ -56,6 +56,8 @@ pub(super) async fn insert(connection: &mut Connection<'_>, run: &RunRow) -> Res
         .bind(run.created_at.as_millis())
         .bind(run.finished_at.map(vocab::Timestamp::as_millis))
         .bind(bigint(run.seq)?)
+        .bind(run.group.as_ref().map(json).transpose()?)
+        .bind(run.parent.map(|parent| parent.to_string()))
         .execute(&mut *connection)
         .await?;
     if done == 1 {
@@ -159,5 +161,7 @@ fn read(row: &Row) -> Result<RunRow, StoreError> {
         created_at: cells.time("created_ms")?,
         finished_at: cells.some_time("finished_ms")?,
         seq: cells.number("seq")?,
+        group: cells.some_json("run_group")?,
+        parent: cells.some_parse("parent")?,
     })
 }

@@ -14,6 +14,7 @@ mod logs;
 mod memos;
 mod projects;
 mod retention;
+mod room;
 mod runs;
 mod sample;
 mod steps;
@@ -103,6 +104,12 @@ macro_rules! claims {
 }
 
 claims! {
+    room:
+        a_run_keeps_its_group_and_its_parent,
+        runs_that_share_room_are_found_oldest_first,
+        a_run_shares_room_until_nothing_is_left_to_do_in_it,
+        tenants_of_which_a_run_waits_are_named_once,
+        the_run_of_a_delivery_is_found_before_another_is_made;
     runs:
         a_run_reads_back_whole,
         numbers_come_back_to_the_last_bit,

@@ -74,6 +74,8 @@ impl Sample {
             created_at: at(0),
             finished_at: None,
             seq: 0,
+            group: None,
+            parent: None,
         };
         NewRun { commit: advance(&row, &["run_created"]), plan: json!({ "steps": ["source"] }), origin: None }
     }

@@ -11,8 +11,8 @@ use engine_core::run::{
 };
 use serde_json::{Value as Json, json};
 use vocab::{
-    Compensation, Digest, EffectState, ErrorClass, IdSource, Inputs, Outputs, RunId, RunStatus, SeededIds,
-    StepPath, StepStatus, Timestamp, Value, WorkerId,
+    Compensation, Digest, EffectState, ErrorClass, IdSource, Inputs, OnNew, Outputs, RunGroup, RunId,
+    RunStatus, SeededIds, StepPath, StepStatus, Timestamp, Value, WorkerId,
 };
 
 use super::draw::Draw;
@@ -119,6 +119,7 @@ impl Driver {
 
     fn start(&mut self) -> Result<(), Died> {
         let limits = RunLimits { undo_attempts: 3, ..RunLimits::default() };
+        let waits = Draw::new(self.seed, "group").chance(30);
         let created = RunCreated {
             run: RunId::from(self.ids.uuid()),
             plan: self.plan.digest(),
@@ -130,6 +131,8 @@ impl Driver {
                 run: RunId::from(SeededIds::default().uuid()),
                 path: "above".parse().unwrap(),
             }),
+            group: waits.then(|| RunGroup { name: "golden".into(), limit: 1, on_new: OnNew::Queue }),
+            waits,
             context: serde_json::Value::Null,
         };
         let mut first = vec![Event::RunCreated(Box::new(created))];
@@ -224,6 +227,9 @@ impl Driver {
     }
 
     fn interfere(&mut self) -> Vec<Event> {
+        if self.state.awaits_admission() {
+            return self.admission();
+        }
         let cancelled = self.log.iter().any(|(_, kind, ..)| *kind == "cancel_requested");
         let started = |step: &str| {
             let path = self.plan.path(self.plan.position(step).unwrap());
@@ -278,6 +284,17 @@ impl Driver {
             return asked;
         }
         Vec::new()
+    }
+
+    /// The run's turn comes after a while, or not before its time runs out.
+    fn admission(&mut self) -> Vec<Event> {
+        let mut draw = Draw::new(self.seed, "admission");
+        if draw.chance(15) {
+            return Vec::new();
+        }
+        let later = self.now.as_millis() + i64::try_from(draw.below(5_000)).unwrap();
+        self.now = Timestamp::from_millis(later);
+        vec![Event::RunAdmitted {}]
     }
 
     /// Whether somebody holds the run.

@@ -39,22 +39,35 @@ impl Hand {
     /// A run that somebody started.
     pub(crate) fn by(plan: Plan, actor: &str) -> Self {
         let origin = Origin { kind: "manual".into(), actor: Some(actor.into()), ..Origin::default() };
-        Self::started(plan, RunLimits::default(), origin, None, Vec::new())
+        Self::started(plan, RunLimits::default(), origin, None, Vec::new(), false)
     }
 
     /// A run that another one started.
     pub(crate) fn of_parent(plan: Plan, parent: Parent) -> Self {
         let origin = Origin { kind: "manual".into(), ..Origin::default() };
-        Self::started(plan, RunLimits::default(), origin, Some(parent), Vec::new())
+        Self::started(plan, RunLimits::default(), origin, Some(parent), Vec::new(), false)
     }
 
     pub(crate) fn with(plan: Plan, limits: RunLimits) -> Self {
-        Self::started(plan, limits, Origin { kind: "manual".into(), ..Origin::default() }, None, Vec::new())
+        Self::started(
+            plan,
+            limits,
+            Origin { kind: "manual".into(), ..Origin::default() },
+            None,
+            Vec::new(),
+            false,
+        )
     }
 
     /// A run that takes over from an earlier one.
     pub(crate) fn taking(plan: Plan, taken: Vec<Event>) -> Self {
-        Self::started(plan, RunLimits::default(), Origin::default(), None, taken)
+        Self::started(plan, RunLimits::default(), Origin::default(), None, taken, false)
+    }
+
+    /// A run that waits for its turn.
+    pub(crate) fn waiting(plan: Plan) -> Self {
+        let origin = Origin { kind: "manual".into(), ..Origin::default() };
+        Self::started(plan, RunLimits::default(), origin, None, Vec::new(), true)
     }
 
     fn started(
@@ -63,6 +76,7 @@ impl Hand {
         origin: Origin,
         parent: Option<Parent>,
         taken: Vec<Event>,
+        waits: bool,
     ) -> Self {
         let ids = SeededIds::default();
         let created = RunCreated {
@@ -73,6 +87,8 @@ impl Hand {
             deadline: Some(Timestamp::from_millis(3_600_000)),
             limits,
             parent,
+            group: None,
+            waits,
             context: serde_json::Value::Null,
         };
         let mut hand = Self {

@@ -135,6 +135,8 @@ pub(crate) fn spec(steps: Vec<PlanStep>, finally: Vec<PlanStep>) -> PlanSpec {
         workflows: BTreeMap::from([("sub".to_owned(), sub())]),
         outputs: BTreeMap::new(),
         timeout_millis: None,
+        concurrency: None,
+        priority: 0,
     }
 }
 
@@ -148,6 +150,8 @@ fn sub() -> PlanSpec {
         workflows: BTreeMap::new(),
         outputs: BTreeMap::new(),
         timeout_millis: None,
+        concurrency: None,
+        priority: 0,
     }
 }
 
