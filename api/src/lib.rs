@@ -16,6 +16,7 @@ pub mod reference;
 mod rejection;
 mod reply;
 mod routes;
+mod rows;
 mod serve;
 mod trigger;
 mod ui;

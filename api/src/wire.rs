@@ -247,7 +247,7 @@ async fn ensure_admin(
 }
 
 /// The engine's tables: on the server that the configuration names, else in the data folder.
-async fn open_engine(
+pub(crate) async fn open_engine(
     folder: &DataFolder,
     config: &Config,
     options: Options,
@@ -261,7 +261,7 @@ async fn open_engine(
     Ok((database.into(), Some(alone)))
 }
 
-async fn open_registry(
+pub(crate) async fn open_registry(
     folder: &DataFolder,
     limits: &Limits,
     space: Arc<SpaceWatch>,
@@ -300,6 +300,6 @@ pub(crate) fn open_tools(
 }
 
 /// A limit as a size in memory.
-fn size(limit: u64) -> usize {
+pub(crate) fn size(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX >> 4)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::{actions, config, doctor, explain, init, lint, plan, projects, run, runs, serve};
+use super::{actions, admin, config, doctor, explain, init, lint, plan, projects, run, runs, serve};
 use crate::config::Flags;
 
 /// A software factory for machine images: workflows in Git become images that are built, tested and published.
@@ -45,6 +45,8 @@ pub(super) enum Command {
     Projects(projects::Projects),
     /// Look at the configuration.
     Config(config::Config),
+    /// Look after a data folder while no server uses it.
+    Admin(admin::Admin),
     /// Run a tool so that nothing it starts outlives it. For the factory itself.
     #[command(hide = true)]
     ExecShim,

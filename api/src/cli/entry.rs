@@ -9,7 +9,7 @@ use super::args::{Cli, Command};
 use super::scripts::Form;
 use super::setup::Setup;
 use super::{
-    Failure, actions, config, doctor, explain, init, lint, plan, projects, run, runs, scripts, serve,
+    Failure, actions, admin, config, doctor, explain, init, lint, plan, projects, run, runs, scripts, serve,
 };
 use crate::ui::Ui;
 
@@ -76,6 +76,7 @@ async fn dispatch(command: Command, setup: &Setup) -> Result<(), Failure> {
         Command::Explain(command) => explain::explain(&command, setup),
         Command::Runs(command) => runs::runs(command, setup).await,
         Command::Projects(command) => projects::projects(command, setup).await,
+        Command::Admin(command) => admin::admin(&command, setup).await,
         Command::Config(command) => config::config(&command, setup),
         Command::ExecShim => Err(Failure::usage("`exec-shim` is for the factory itself")),
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod actions;
+mod admin;
 mod answered;
 mod args;
 mod client;

@@ -17,6 +17,7 @@ mod metrics;
 mod patience;
 mod private;
 mod publish;
+mod rebuild;
 mod reference;
 mod refusals;
 mod retention;

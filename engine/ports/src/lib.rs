@@ -36,7 +36,8 @@ pub use project_store::{
 };
 pub use retention::{FinishedFilter, FinishedRun};
 pub use run_store::{
-    Commit, EventRecord, Lease, LeaseChange, NewRun, Page, RunFilter, RunRow, RunStore, StepRow, UnderWay,
+    Commit, EventRecord, Lease, LeaseChange, NewRun, Page, Projection, RunFilter, RunRow, RunStore, StepRow,
+    UnderWay,
 };
 pub use secret_store::{SecretError, SecretStore, SecretText};
 pub use settings::{MirrorMap, StepSettings};

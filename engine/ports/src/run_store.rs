@@ -75,6 +75,17 @@ impl RunRow {
     }
 }
 
+/// All rows of a run that follow from its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Projection {
+    /// The run's own.
+    pub run: RunRow,
+    /// Its step instances.
+    pub steps: Vec<StepRow>,
+    /// Its effects.
+    pub effects: Vec<EffectRecord>,
+}
+
 /// A run that is not over, as whoever shares out room sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnderWay {
@@ -303,6 +314,13 @@ pub trait RunStore: Send + Sync {
 
     /// Forgets answers to requests asked before that time, which nobody came for; how many.
     async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Ids of runs of all tenants after `after`, in their order, at most `limit`.
+    async fn run_ids(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError>;
+
+    /// Puts these rows in the place of those that the run has, in one transaction; events, leases and everything else stay.
+    /// `Missing` when there is no such run of this tenant. For a run that nobody drives.
+    async fn reproject(&self, projection: Projection) -> Result<(), StoreError>;
 
     /// Writes down where the log of an attempt lies; a record that is there already stays. `Missing` when there is no
     /// such run of this tenant.

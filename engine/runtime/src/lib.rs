@@ -13,6 +13,7 @@ mod effects;
 mod engine;
 mod large;
 mod logs;
+mod rebuild;
 mod room;
 mod shared;
 mod shim;
@@ -32,6 +33,7 @@ pub use large::LargeValues;
 pub use logs::{
     ArchiveError, AttemptLog, LogArchive, LogEntry, LogError, LogLine, LogName, Logs, ProgressBoard,
 };
+pub use rebuild::{Difference, RebuildError, rebuild};
 pub use room::Waits;
 pub use shim::{ShimConfig, ShimRunner, SweepError, Swept, shim_main, sweep_stale};
 pub use system::{SystemClock, SystemIds};

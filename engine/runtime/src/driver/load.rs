@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{Event, IllegalTransition, RunState, UnknownEvent};
-use engine_ports::{EventRecord, RunRow, RunStore, StoreError};
+use engine_ports::{EventRecord, Projection, RunRow, RunStore, StoreError};
 use tokio::task::JoinHandle;
 use vocab::{RunId, Timestamp};
 
 use super::meta::RunContext;
 use super::own_time::Lead;
+use super::project;
 use crate::shared::Shared;
 
 /// Events read at once.
@@ -100,7 +101,42 @@ pub(crate) async fn look(shared: &Shared, run: RunId) -> Result<Need, LoadError>
 /// Replays a run. While one page of its events is applied, the next one is read and decoded beside that: a start after a
 /// crash waits for the longest history.
 pub(crate) async fn load(store: &Arc<dyn RunStore>, run: RunId) -> Result<Loaded, LoadError> {
-    let mut row = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
+    let row = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
+    let mut state = history(store, &row, row.seq).await?;
+    // The rows were written with the events. What a run may do is read from its first event, never from a row.
+    state.mark_saved();
+    let row = named(&state, row)?;
+    Ok(Loaded { state, row })
+}
+
+/// All rows of a run as its events have them; of `row`, only who it is and which plan it follows is believed.
+pub(crate) async fn replay(store: &Arc<dyn RunStore>, row: RunRow) -> Result<Projection, LoadError> {
+    let run = row.id;
+    let state = history(store, &row, u64::MAX).await?;
+    let mut row = named(&state, row)?;
+    if let Some(created) = state.created() {
+        (row.workflow, row.inputs) = (state.plan().name().to_owned(), created.inputs.clone());
+    }
+    Ok(Projection {
+        run: project::run_row(&state, &row),
+        steps: state.changed_steps().map(|step| project::step_row(run, &step)).collect(),
+        effects: state.changed_effects().map(|effect| project::effect_record(run, &effect)).collect(),
+    })
+}
+
+/// What the first event says of a run, in its row.
+fn named(state: &RunState, row: RunRow) -> Result<RunRow, LoadError> {
+    let created = state.created();
+    let context = created.and_then(|created| RunContext::of(&created.context));
+    let RunContext { tenant, project, trigger } = context.ok_or(LoadError::Context(row.id))?;
+    let group = created.and_then(|created| created.group.clone());
+    let parent = created.and_then(|created| created.parent.as_ref()).map(|parent| parent.run);
+    Ok(RunRow { tenant, project, trigger, group, parent, ..row })
+}
+
+/// The state after the events of a run, up to `last` or the last one that there is.
+async fn history(store: &Arc<dyn RunStore>, row: &RunRow, last: u64) -> Result<RunState, LoadError> {
+    let run = row.id;
     let mut ahead = Some(read_ahead(store, run, 0));
     let plan = store.plan(&row.plan).await?;
     let plan: Plan =
@@ -109,8 +145,8 @@ pub(crate) async fn load(store: &Arc<dyn RunStore>, run: RunId) -> Result<Loaded
     while let Some(page) = ahead.take() {
         // The task is not aborted: should it panic or the runtime end, the store did not answer.
         let events = page.await.map_err(|error| StoreError::Database(error.to_string()))??;
-        let last = events.last().map(|event| event.seq);
-        ahead = last.filter(|last| *last < row.seq).map(|last| read_ahead(store, run, last));
+        let read = events.last().map(|event| event.seq);
+        ahead = read.filter(|read| *read < last).map(|read| read_ahead(store, run, read));
         for record in events {
             let seq = record.seq;
             let event = Event::from_parts(&record.kind, record.v, record.payload)
@@ -118,15 +154,7 @@ pub(crate) async fn load(store: &Arc<dyn RunStore>, run: RunId) -> Result<Loaded
             state.apply(seq, record.at, &event).map_err(|reason| LoadError::History { run, seq, reason })?;
         }
     }
-    // The rows were written with the events. What a run may do is read from its first event, never from a row.
-    state.mark_saved();
-    let created = state.created();
-    let context = created.and_then(|created| RunContext::of(&created.context));
-    let RunContext { tenant, project, trigger } = context.ok_or(LoadError::Context(run))?;
-    let group = created.and_then(|created| created.group.clone());
-    let parent = created.and_then(|created| created.parent.as_ref()).map(|parent| parent.run);
-    row = RunRow { tenant, project, trigger, group, parent, ..row };
-    Ok(Loaded { state, row })
+    Ok(state)
 }
 
 /// Reads a page of events in a task of its own.

@@ -26,7 +26,7 @@ mod turn;
 
 pub(crate) use actor::LEASE;
 pub(crate) use ask::{Ask, Reply, Told};
-pub(crate) use load::{LoadError, Loaded, Need, load, look};
+pub(crate) use load::{LoadError, Loaded, Need, load, look, replay};
 pub(crate) use message::{JournalEntry, JournalWrite, Message};
 pub(crate) use meta::{RunMeta, trigger};
 pub(crate) use new_run::{FirstWords, NewRun};

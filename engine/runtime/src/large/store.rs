@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use engine_ports::{
     ArtifactStore, Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, HoldOwner, Lease,
-    LogRecord, MemoEntry, MemoKey, NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError,
-    Term, UnderWay,
+    LogRecord, MemoEntry, MemoKey, NewRun, Page, Projection, Request, RunFilter, RunRow, RunStore, StepRow,
+    StoreError, Term, UnderWay,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, Limits, ProjectId, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -209,6 +209,20 @@ impl RunStore for LargeValues {
 
     async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError> {
         self.rows.release_claim(worker, run).await
+    }
+
+    async fn run_ids(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.rows.run_ids(after, limit).await
+    }
+
+    async fn reproject(&self, mut projection: Projection) -> Result<(), StoreError> {
+        let owner = HoldOwner::Run(projection.run.id);
+        for step in &mut projection.steps {
+            self.content.outputs_out(&owner, &mut step.outputs).await?;
+        }
+        self.content.outputs_out(&owner, &mut projection.run.inputs).await?;
+        self.content.outputs_out(&owner, &mut projection.run.outputs).await?;
+        self.rows.reproject(projection).await
     }
 
     async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
+    NewRun, Page, Projection, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
 };
 use serde_json::Value as Json;
 use tokio::sync::watch;
@@ -271,6 +271,15 @@ impl RunStore for Faulty {
 
     async fn release_claim(&self, worker: WorkerId, run: RunId) -> Result<bool, StoreError> {
         self.write(self.inner.release_claim(worker, run)).await
+    }
+
+    async fn run_ids(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.alive()?;
+        self.inner.run_ids(after, limit).await
+    }
+
+    async fn reproject(&self, projection: Projection) -> Result<(), StoreError> {
+        self.write(self.inner.reproject(projection)).await
     }
 
     async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {

@@ -19,6 +19,7 @@ mod logs;
 mod outside;
 mod postgres;
 mod processes;
+mod rebuild;
 mod retry;
 mod room;
 mod runs;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use engine_ports::{RunRow, RunStore as _, StepRow};
-use engine_runtime::Engine;
+use engine_runtime::{Engine, rebuild};
 use futures::{StreamExt as _, stream};
 use vocab::{Compensation, RunId, RunStatus, StepStatus, TenantName};
 
@@ -164,6 +164,7 @@ async fn play(seed: u64) -> Went {
 async fn judge(world: &World, drawn: &Drawn, row: &RunRow, steps: &[StepRow]) {
     let events = world.outside.events();
     nothing_forgotten_or_repeated(world, row.id).await;
+    assert_eq!(rebuild(&world.whole(), row.id, false).await.unwrap(), [], "rows and events differ");
     assert!(world.store.leases().await.unwrap().is_empty());
     assert!(!events.iter().any(|event| event.ends_with("without an intent")), "{events:#?}");
     let succeeded = |path: &str| {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use engine_ports::{
-    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, Request, RunRow,
-    StepRow, StoreError,
+    Commit, EffectRecord, EventRecord, Lease, LogRecord, MemoEntry, MemoKey, NewRun, Projection, Request,
+    RunRow, StepRow, StoreError,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, ProjectId, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -102,6 +102,20 @@ impl Rows {
     pub(super) fn sharing_room(&self) -> impl Iterator<Item = &RunRow> {
         let rows = self.runs.values().map(|history| &history.row);
         rows.filter(|row| !row.is_over() && row.parent.is_none())
+    }
+
+    /// Puts these rows in the place of those that the run has.
+    pub(super) fn reproject(&mut self, projection: Projection) -> Result<(), StoreError> {
+        let Projection { run, steps, effects } = projection;
+        let found = self.runs.get_mut(&run.id).filter(|history| history.row.tenant == run.tenant);
+        let history = found.ok_or_else(|| no_run(run.id))?;
+        history.row = run;
+        history.steps = steps.into_iter().map(|step| (step.path.clone(), step)).collect();
+        history.effects = effects
+            .into_iter()
+            .map(|effect| ((effect.key.path.clone(), effect.key.name.clone()), effect))
+            .collect();
+        Ok(())
     }
 
     /// The leases that a commit touches as they are afterwards; `None` for one that was given up.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use engine_ports::{
     Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry, MemoKey,
-    NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
+    NewRun, Page, Projection, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
 };
 use serde_json::Value as Json;
 use vocab::{
@@ -176,6 +176,16 @@ impl RunStore for MemoryRunStore {
 
     async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.rows().forget_answers(before))
+    }
+
+    async fn run_ids(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        let rows = self.rows();
+        let later = rows.runs.keys().filter(|run| after.is_none_or(|after| **run > after));
+        Ok(later.take(limit as usize).copied().collect())
+    }
+
+    async fn reproject(&self, projection: Projection) -> Result<(), StoreError> {
+        self.rows().reproject(projection)
     }
 
     async fn keep_log(&self, log: LogRecord) -> Result<(), StoreError> {

@@ -20,6 +20,12 @@ pub(super) const OF_RUN: &str = "SELECT run, path, name, action, intent, handle,
 // The state stands in the text, since the index is over it alone.
 pub(super) const STUCK: &str = "SELECT COUNT(*) AS stuck FROM effects WHERE state = 'stuck'";
 
+/// Removes those of a run.
+pub(super) async fn remove(connection: &mut Connection<'_>, run: RunId) -> Result<(), Failure> {
+    query("DELETE FROM effects WHERE run = $1").bind(run.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 /// Writes the effects that changed.
 pub(super) async fn put(
     connection: &mut Connection<'_>,

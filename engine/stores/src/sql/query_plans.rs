@@ -12,6 +12,7 @@ const HOT: &[&str] = &[
     plans::BY_DIGEST,
     runs::ADVANCE,
     runs::BY_ID,
+    runs::IDS,
     runs::UNFINISHED,
     runs::LIST,
     runs::LIST_BY_STATUS,

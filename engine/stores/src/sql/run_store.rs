@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use engine_ports::{
     Claim, Commit, EffectRecord, EventRecord, FinishedFilter, FinishedRun, Lease, LogRecord, MemoEntry,
-    MemoKey, NewRun, Page, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term, UnderWay,
+    MemoKey, NewRun, Page, Projection, Request, RunFilter, RunRow, RunStore, StepRow, StoreError, Term,
+    UnderWay,
 };
 use serde_json::Value as Json;
 use vocab::{Digest, ProjectId, RequestId, RunId, StepPath, TenantName, Timestamp, WorkerId};
@@ -58,6 +59,15 @@ async fn create(connection: &mut Connection<'_>, new: &NewRun) -> Result<RunId, 
     }
     write_rows(connection, &new.commit).await?;
     Ok(run.id)
+}
+
+async fn reproject(connection: &mut Connection<'_>, projection: &Projection) -> Result<(), Failure> {
+    let Projection { run, steps: rows, effects: records } = projection;
+    runs::replace(connection, run).await?;
+    steps::remove(connection, run.id).await?;
+    steps::put(connection, run, rows).await?;
+    effects::remove(connection, run.id).await?;
+    effects::put(connection, run, records).await
 }
 
 async fn append(connection: &mut Connection<'_>, commit: &Commit) -> Result<(), Failure> {
@@ -210,6 +220,16 @@ impl RunStore for SqlRunStore {
     async fn forget_answers(&self, before: Timestamp) -> Result<u64, StoreError> {
         let job =
             self.database.write(move |mut c| Box::pin(async move { requests::forget(&mut c, before).await }));
+        self.database.explain(job.await)
+    }
+
+    async fn run_ids(&self, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, StoreError> {
+        self.database.explain(runs::ids(self.database.reads(), after, limit).await)
+    }
+
+    async fn reproject(&self, projection: Projection) -> Result<(), StoreError> {
+        let job =
+            self.database.write(move |mut c| Box::pin(async move { reproject(&mut c, &projection).await }));
         self.database.explain(job.await)
     }
 

@@ -24,6 +24,10 @@ const INSERT: &str = "INSERT INTO runs (run, tenant, project, workflow, plan, st
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
 pub(super) const ADVANCE: &str = "UPDATE runs SET status = $4, ended = $5, compensation = $6, outputs = $7, \
      error = $8, finished_ms = $9, seq = $10 WHERE run = $1 AND tenant = $2 AND seq = $3";
+const REPLACE: &str = "UPDATE runs SET project = $3, workflow = $4, started_by = $5, inputs = $6, status = $7, ended = $8, \
+     compensation = $9, outputs = $10, error = $11, created_ms = $12, finished_ms = $13, seq = $14, run_group = $15, \
+     parent = $16 WHERE run = $1 AND tenant = $2";
+pub(super) const IDS: &str = "SELECT run FROM runs WHERE run > $1 ORDER BY run LIMIT $2";
 const SEQ: &str = "SELECT run, seq FROM runs WHERE run = $1";
 pub(super) const BY_ID: &str = select!("run = $1");
 pub(super) const UNFINISHED: &str = "SELECT run FROM runs WHERE ended = 0 ORDER BY run";
@@ -96,6 +100,37 @@ pub(super) async fn advance(
         None => no_run(run.id),
     }
     .into())
+}
+
+/// Writes a run's row anew, whatever stands there. `Missing` when it is not there.
+pub(super) async fn replace(connection: &mut Connection<'_>, run: &RunRow) -> Result<(), Failure> {
+    let done = query(REPLACE)
+        .bind(run.id.to_string())
+        .bind(run.tenant.as_str())
+        .bind(run.project.map(|project| project.to_string()))
+        .bind(&run.workflow)
+        .bind(json(&run.trigger)?)
+        .bind(json(&run.inputs)?)
+        .bind(run.status.name())
+        .bind(i64::from(run.is_over()))
+        .bind(run.compensation.name())
+        .bind(json(&run.outputs)?)
+        .bind(&run.error)
+        .bind(run.created_at.as_millis())
+        .bind(run.finished_at.map(vocab::Timestamp::as_millis))
+        .bind(bigint(run.seq)?)
+        .bind(run.group.as_ref().map(json).transpose()?)
+        .bind(run.parent.map(|parent| parent.to_string()))
+        .execute(connection)
+        .await?;
+    if done == 1 { Ok(()) } else { Err(no_run(run.id).into()) }
+}
+
+/// Ids of runs of all tenants, in order.
+pub(super) async fn ids(pool: Pool<'_>, after: Option<RunId>, limit: u32) -> Result<Vec<RunId>, Failure> {
+    let after = after.map_or_else(String::new, |run| run.to_string());
+    let rows = query(IDS).bind(after).bind(i64::from(limit)).fetch_all(pool).await?;
+    Ok(rows.iter().map(|row| TABLE.cells(row).parse("run")).collect::<Result<_, _>>()?)
 }
 
 async fn seq(connection: &mut Connection<'_>, run: RunId) -> Result<Option<u64>, Failure> {

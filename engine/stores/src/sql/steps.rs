@@ -21,6 +21,12 @@ const PUT: Insert = Insert {
 pub(super) const OF_RUN: &str = "SELECT run, path, position, action, status, attempts, cached, outputs, error, \
      ready_ms, started_ms, finished_ms FROM steps WHERE run = $1";
 
+/// Removes those of a run.
+pub(super) async fn remove(connection: &mut Connection<'_>, run: RunId) -> Result<(), Failure> {
+    query("DELETE FROM steps WHERE run = $1").bind(run.to_string()).execute(connection).await?;
+    Ok(())
+}
+
 /// Writes the rows of steps that changed.
 pub(super) async fn put(
     connection: &mut Connection<'_>,

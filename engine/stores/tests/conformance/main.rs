@@ -112,6 +112,8 @@ claims! {
         the_run_of_a_delivery_is_found_before_another_is_made;
     runs:
         a_run_reads_back_whole,
+        rows_are_put_in_the_place_of_others,
+        every_run_is_listed_by_id,
         numbers_come_back_to_the_last_bit,
         a_commit_at_the_wrong_event_writes_nothing,
         a_commit_that_contradicts_itself_is_refused,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine_ports::{Commit, NewRun, RunFilter, RunRow, StoreError};
+use engine_ports::{Commit, NewRun, Projection, RunFilter, RunRow, StoreError};
 use serde_json::json;
 use vocab::{Compensation, Digest, ProjectId, RunStatus, TenantName, Value};
 
@@ -330,4 +330,36 @@ pub(crate) async fn events_come_in_order_and_in_parts(stores: &Stores) {
     assert!(seqs(12, 100).await.is_empty() && seqs(99, 100).await.is_empty());
     let nobody = sample.new_run(&tenant()).commit.run.id;
     assert_eq!(stores.runs.events(nobody, 0, 1).await.unwrap(), []);
+}
+
+pub(crate) async fn rows_are_put_in_the_place_of_others(stores: &Stores) {
+    let sample = Sample::default();
+    let tenant = TenantName::default_tenant();
+    let new = sample.new_run(&tenant);
+    let run = stores.runs.create(new.clone()).await.unwrap();
+    let mut commit = advance(&new.commit.run, &["one"]);
+    commit.steps = vec![step(run, "a"), step(run, "b")];
+    stores.runs.commit(commit.clone()).await.unwrap();
+    let mut row = commit.run.clone();
+    (row.workflow, row.status, row.seq) = ("another".to_owned(), RunStatus::Running, 1);
+    let projection = Projection { run: row.clone(), steps: vec![step(run, "c")], effects: Vec::new() };
+    let stranger = RunRow { tenant: "other".parse().unwrap(), ..row.clone() };
+    let refused = stores.runs.reproject(Projection { run: stranger, ..projection.clone() }).await;
+    assert!(matches!(refused, Err(StoreError::Missing(_))));
+    stores.runs.reproject(projection.clone()).await.unwrap();
+    assert_eq!(stores.runs.run_any_tenant(run).await.unwrap(), Some(row));
+    assert_eq!(stores.runs.steps(run).await.unwrap(), projection.steps);
+    assert_eq!(stores.runs.effects(run).await.unwrap(), []);
+    assert_eq!(stores.runs.events(run, 0, 10).await.unwrap().len(), 2, "events stay");
+}
+
+pub(crate) async fn every_run_is_listed_by_id(stores: &Stores) {
+    let sample = Sample::default();
+    let mut runs = Vec::new();
+    for tenant in ["default", "other", "default"] {
+        runs.push(stores.runs.create(sample.new_run(&tenant.parse().unwrap())).await.unwrap());
+    }
+    assert_eq!(stores.runs.run_ids(None, 2).await.unwrap(), runs[..2]);
+    assert_eq!(stores.runs.run_ids(Some(runs[1]), 2).await.unwrap(), runs[2..]);
+    assert_eq!(stores.runs.run_ids(Some(runs[2]), 2).await.unwrap(), []);
 }
