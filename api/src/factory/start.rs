@@ -29,6 +29,7 @@ impl NewStart {
             trigger: json!({ "kind": kind, "actor": actor }),
             source: None,
             trust_host: false,
+            cache_scope: None,
             origin: None,
         })
     }

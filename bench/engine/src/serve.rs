@@ -68,6 +68,7 @@ async fn carry_out(
             trigger: json!({ "kind": "manual" }),
             source: None,
             trust_host: false,
+            cache_scope: None,
             origin: Some((order.key.clone(), number.to_string())),
         })
         .collect();

@@ -88,6 +88,7 @@ async fn measure(runs: usize, steps: usize) -> String {
         trigger: json!({ "kind": "manual" }),
         source: None,
         trust_host: false,
+        cache_scope: None,
         origin: None,
     };
     let mut news = bus.subscribe();

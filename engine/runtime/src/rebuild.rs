@@ -57,7 +57,7 @@ pub async fn rebuild(
     let found = store.run_any_tenant(run).await?.ok_or(LoadError::Missing(run))?;
     let expected = replay(store, found.clone()).await?;
     let (steps, effects) = (store.steps(run).await?, store.effects(run).await?);
-    let differences = compare(&found, steps, effects, &expected);
+    let differences = compare(&found, &steps, &effects, &expected);
     if mend && !differences.is_empty() {
         store.reproject(expected).await?;
     }
@@ -66,8 +66,8 @@ pub async fn rebuild(
 
 fn compare(
     run: &RunRow,
-    steps: Vec<StepRow>,
-    effects: Vec<EffectRecord>,
+    steps: &[StepRow],
+    effects: &[EffectRecord],
     expected: &Projection,
 ) -> Vec<Difference> {
     let mut found = BTreeMap::from([("run".to_owned(), json(run))]);

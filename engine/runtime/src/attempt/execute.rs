@@ -227,9 +227,8 @@ async fn perform(
     mut ctx: StepContext,
 ) -> Result<Outcome, ActionError> {
     let inputs = &assignment.inputs;
-    let trigger = &assignment.meta.trigger_kind;
     let promise = assignment.cache.then_some(&assignment.promise);
-    let (key, asked) = match memo::ask(shared, &mut ctx, action, inputs, promise, trigger).await? {
+    let (key, asked) = match memo::ask(shared, &mut ctx, action, inputs, promise, &assignment.meta).await? {
         memo::Answer::Hit(outputs, from, asked) => {
             return Ok(Report::Succeeded { outputs, cached: Some(from), key: Some(asked) }.into());
         }

@@ -3,14 +3,16 @@
 use engine_core::run::{CacheKey, CachedFrom, Outside, Promise};
 use engine_ports::{
     Action, ActionError, ArtifactError, Fingerprint, HoldOwner, LogStream, MemoEntry, MemoKey, StepContext,
+    StoreError,
 };
 use serde_json::json;
 use vocab::{ActionRef, Digest, Inputs, Outputs, TenantName, Value};
 
+use crate::driver::RunMeta;
 use crate::shared::Shared;
 
-/// Who may read entries: there is one scope as long as only pushes and people start runs.
-const SCOPE: &str = "protected";
+/// The part of the cache that everybody reads, and that only runs write which belong to no other.
+const PROTECTED: &str = "protected";
 /// Kinds of trigger that ask for a fresh look at the outside.
 const FRESH: [&str; 2] = ["schedule", "image"];
 
@@ -35,7 +37,7 @@ pub(super) async fn ask(
     action: &dyn Action,
     inputs: &Inputs,
     promise: Option<&Promise>,
-    trigger: &str,
+    meta: &RunMeta,
 ) -> Result<Answer, ActionError> {
     let manifest = action.manifest();
     let Some(promise) = promise.filter(|_| manifest.is_pure()) else { return Ok(Answer::Off) };
@@ -45,7 +47,7 @@ pub(super) async fn ask(
     let (outside, told) = match fingerprint {
         Fingerprint::Nothing => (json!(null), Outside::Nothing),
         Fingerprint::Of(text) => (json!({ "of": text }), Outside::Of(told(&ctx.log.masked(&text)))),
-        Fingerprint::Unknown(reason) if FRESH.contains(&trigger) => {
+        Fingerprint::Unknown(reason) if FRESH.contains(&meta.trigger_kind.as_str()) => {
             say(format!("cache: not asked, since the run's trigger wants what is fresh and {reason}"));
             return Ok(Answer::Off);
         }
@@ -53,9 +55,10 @@ pub(super) async fn ask(
             (json!({ "unknown": true }), Outside::Unknown(told(&ctx.log.masked(&reason))))
         }
     };
-    let key = key(&ctx.tenant, &manifest.action, inputs, &outside);
+    let scope = meta.cache_scope.as_deref().unwrap_or(PROTECTED);
+    let key = key(&ctx.tenant, scope, &manifest.action, inputs, &outside);
     let asked = CacheKey { digest: key.digest.clone(), outside: told };
-    let entry = match shared.store.memo(&key).await {
+    let entry = match find(shared, &key).await {
         Ok(Some(entry)) => entry,
         Ok(None) => {
             say(format!("cache: miss, nothing under {}", key.digest.short()));
@@ -77,10 +80,19 @@ pub(super) async fn ask(
         }
         Err(reason) => {
             say(format!("cache: miss, {reason}"));
-            forget(shared, &key).await;
+            forget(shared, &entry.key).await;
             Ok(Answer::Miss(key, asked))
         }
     }
+}
+
+/// The entry in the run's own part of the cache, else in the protected one.
+async fn find(shared: &Shared, key: &MemoKey) -> Result<Option<MemoEntry>, StoreError> {
+    let own = shared.store.memo(key).await?;
+    if own.is_some() || key.scope == PROTECTED {
+        return Ok(own);
+    }
+    shared.store.memo(&MemoKey { scope: PROTECTED.to_owned(), ..key.clone() }).await
 }
 
 /// A fingerprint as a run's history keeps it.
@@ -151,9 +163,15 @@ pub(super) async fn keep(
 }
 
 /// The key: a digest over a JSON text whose keys have one order.
-fn key(tenant: &TenantName, action: &ActionRef, inputs: &Inputs, outside: &serde_json::Value) -> MemoKey {
+fn key(
+    tenant: &TenantName,
+    scope: &str,
+    action: &ActionRef,
+    inputs: &Inputs,
+    outside: &serde_json::Value,
+) -> MemoKey {
     let text = json!([action.to_string(), inputs, outside]).to_string();
-    MemoKey { tenant: tenant.clone(), scope: SCOPE.to_owned(), digest: Digest::of(text) }
+    MemoKey { tenant: tenant.clone(), scope: scope.to_owned(), digest: Digest::of(text) }
 }
 
 #[cfg(test)]
@@ -165,7 +183,7 @@ mod tests {
         let inputs = |text: &str| Inputs::from([("a".to_owned(), Value::from(text))]);
         let tenant = TenantName::default_tenant();
         let key = |action: &str, text, outside| {
-            key(&tenant, &action.parse().unwrap(), &inputs(text), &outside).digest
+            key(&tenant, PROTECTED, &action.parse().unwrap(), &inputs(text), &outside).digest
         };
         let base = key("a/b@v1", "x", json!(null));
         assert_eq!(base, key("a/b@v1", "x", json!(null)));

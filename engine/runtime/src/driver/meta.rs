@@ -33,6 +33,8 @@ pub(crate) struct RunMeta {
     pub(crate) trigger_kind: String,
     pub(crate) trust_host: bool,
     pub(crate) source: Option<RunSource>,
+    /// The part of the cache that is the run's own; see [`crate::Submission::cache_scope`].
+    pub(crate) cache_scope: Option<String>,
 }
 
 impl RunMeta {
@@ -43,16 +45,29 @@ impl RunMeta {
             trigger_kind: text(&row.trigger, "kind").unwrap_or_default(),
             trust_host: row.trigger["trust_host"] == json!(true),
             source: serde_json::from_value(row.trigger["source"].clone()).ok(),
+            // A word that is none is a scope of its own: it reads from nobody's entries.
+            cache_scope: match &row.trigger["cache_scope"] {
+                Json::Null => None,
+                scope => Some(scope.as_str().map_or_else(|| scope.to_string(), str::to_owned)),
+            },
         }
     }
 }
 
-/// The trigger as a run's row keeps it: what the door knows, with the commit and the trust that hold for the run.
-pub(crate) fn trigger(given: &Json, source: Option<&RunSource>, trust_host: bool) -> Json {
+/// The trigger as a run's row keeps it: what the door knows, with the commit, the trust and the part of the cache that hold
+/// for the run.
+pub(crate) fn trigger(
+    given: &Json,
+    source: Option<&RunSource>,
+    trust_host: bool,
+    cache_scope: Option<&str>,
+) -> Json {
     let mut trigger: Map<String, Json> = given.as_object().cloned().unwrap_or_default();
     trigger.entry("kind").or_insert_with(|| json!("manual"));
     trigger.insert("source".to_owned(), json!(source));
     trigger.insert("trust_host".to_owned(), json!(trust_host));
+    trigger.remove("cache_scope");
+    trigger.extend(cache_scope.map(|scope| ("cache_scope".to_owned(), json!(scope))));
     Json::Object(trigger)
 }
 
@@ -77,7 +92,9 @@ mod tests {
 
     #[test]
     fn a_door_cannot_grant_trust_through_the_trigger() {
-        let trigger = trigger(&json!({ "kind": "push", "trust_host": true }), None, false);
+        let given = json!({ "kind": "push", "trust_host": true, "cache_scope": "of-another" });
+        let trigger = trigger(&given, None, false, None);
+        assert_eq!(trigger["cache_scope"], Json::Null);
         assert_eq!(trigger["trust_host"], json!(false));
         assert_eq!(origin(&trigger).kind, "push");
         assert_eq!(origin(&json!("nonsense")).kind, "manual");

@@ -123,7 +123,7 @@ mod tests {
                 project: None,
                 plan: plan(timeout),
                 inputs: Inputs::from([("a".to_owned(), 1.into())]),
-                trigger: meta::trigger(&json!({ "actor": "ada" }), None, true),
+                trigger: meta::trigger(&json!({ "actor": "ada" }), None, true, None),
                 parent: None,
                 origin: None,
                 taken: Vec::new(),

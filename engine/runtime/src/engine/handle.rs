@@ -52,11 +52,21 @@ impl Engine {
     ///
     /// With an `origin` that started a run before, that run's id.
     pub async fn submit(&self, submission: Submission) -> Result<RunId, SubmitError> {
-        let Submission { tenant, project, workflow, workflows, inputs, trigger, source, trust_host, origin } =
-            submission;
+        let Submission {
+            tenant,
+            project,
+            workflow,
+            workflows,
+            inputs,
+            trigger,
+            source,
+            trust_host,
+            cache_scope,
+            origin,
+        } = submission;
         let inputs = workflow.resolve_inputs(inputs).map_err(SubmitError::Inputs)?;
         let plan = Plan::of(&workflow, &workflows, self.shared.actions.catalogue())?;
-        let trigger = driver::trigger(&trigger, source.as_ref(), trust_host);
+        let trigger = driver::trigger(&trigger, source.as_ref(), trust_host, cache_scope.as_deref());
         let run = self.id();
         self.create(NewRun {
             run,

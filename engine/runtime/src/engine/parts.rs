@@ -103,6 +103,10 @@ pub struct Submission {
     pub source: Option<RunSource>,
     /// Whether the operator trusts the project with the host.
     pub trust_host: bool,
+    /// The part of the cache that is the run's own, for a run whose steps others wrote than those who may write to a
+    /// protected branch: `pull/12`. It reads that part and then the protected one, and what it computes goes into its own
+    /// alone. `None`: the protected part, which reads from no other.
+    pub cache_scope: Option<String>,
     /// The delivery that asks for this run, and the workflow's file: the same pair never starts a second run.
     pub origin: Option<(String, String)>,
 }

@@ -31,7 +31,13 @@ impl Engine {
             reason: error.to_string(),
         })?;
         admit::trusted(&plan, now.trust_host)?;
-        let mut trigger = driver::trigger(&row.trigger, now.source.as_ref(), now.trust_host);
+        let mut trigger = driver::trigger(
+            &row.trigger,
+            now.source.as_ref(),
+            now.trust_host,
+            // What the earlier run did not read, this one does not either.
+            driver::RunMeta::of(&row).cache_scope.as_deref(),
+        );
         if let Some(trigger) = trigger.as_object_mut() {
             trigger.insert("retry_of".to_owned(), json!(run));
             trigger.insert("retried_by".to_owned(), json!(by));

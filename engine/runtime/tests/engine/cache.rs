@@ -1,6 +1,7 @@
 //! Outputs are served from the cache only while everything about them holds.
 
 use engine_ports::{ArtifactStore as _, HoldOwner, RunStore as _};
+use engine_runtime::{Standing, Submission};
 use serde_json::json;
 use vocab::{Digest, RunStatus};
 
@@ -187,4 +188,41 @@ async fn a_step_that_says_never_is_never_served() {
     }
     assert!(world.store.leases().await.unwrap().is_empty());
     world.close(engine).await;
+}
+
+#[tokio::test]
+async fn a_protected_run_reads_nothing_that_another_part_of_the_cache_holds() {
+    for on in BOTH {
+        let world = World::new(on).await;
+        let engine = world.start().await;
+        let run = async |act: &str, scope: Option<&str>| {
+            let mut submission = world.submission(&pure(act));
+            submission.cache_scope = scope.map(str::to_owned);
+            // What the trigger says of it counts for nothing.
+            submission.trigger = json!({ "kind": "push", "cache_scope": "pull/1" });
+            let run = engine.submit(submission).await.unwrap();
+            world.end(&engine, run).await;
+            world.step(run, "a").await.cached
+        };
+        for (act, scope, cached) in [
+            ("x", Some("pull/1"), false),
+            ("x", Some("pull/1"), true),
+            ("x", Some("pull/2"), false),
+            ("x", None, false),
+            ("x", None, true),
+            ("y", None, false),
+            ("y", Some("pull/3"), true),
+        ] {
+            assert_eq!(run(act, scope).await, cached, "{act} {scope:?}");
+        }
+        // A run that starts another one once more stays in its part.
+        let pulled = world.submission(&pure("z"));
+        let pulled =
+            engine.submit(Submission { cache_scope: Some("pull/4".to_owned()), ..pulled }).await.unwrap();
+        let row = world.end(&engine, pulled).await;
+        let again = engine.retry(&row.tenant, pulled, "ada", None, Standing::default()).await.unwrap();
+        world.end(&engine, again).await;
+        assert!(!run("z", None).await, "it is in no part that others read");
+        world.close(engine).await;
+    }
 }

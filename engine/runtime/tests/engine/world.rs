@@ -163,6 +163,7 @@ impl World {
             trigger: json!({ "kind": "manual" }),
             source: None,
             trust_host: self.trust_host,
+            cache_scope: None,
             origin: None,
         }
     }
