@@ -90,7 +90,7 @@ async fn compare(rows: &Rows, mend: bool, ui: Ui) -> Result<Report, Failure> {
             report.runs += 1;
             match rebuild(&rows.runs, run, mend).await {
                 Ok(found) => {
-                    report.differences.extend(found.into_iter().map(|difference| Found { run, difference }))
+                    report.differences.extend(found.into_iter().map(|difference| Found { run, difference }));
                 }
                 Err(error) => report.unreadable.push(Unreadable { run, reason: error.to_string() }),
             }
