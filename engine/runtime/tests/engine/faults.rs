@@ -90,6 +90,11 @@ impl Faulty {
         *self.plan.lock().unwrap() = Some((self.writes() + at, fault));
     }
 
+    /// What was planned and has not come yet does not come.
+    pub(crate) fn spare(&self) {
+        *self.plan.lock().unwrap() = None;
+    }
+
     pub(crate) fn is_dead(&self) -> bool {
         *self.dead.lock().unwrap()
     }

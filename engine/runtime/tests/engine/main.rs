@@ -15,6 +15,7 @@ mod faults;
 mod large;
 mod leases;
 mod logs;
+mod oracle;
 mod outside;
 mod postgres;
 mod processes;

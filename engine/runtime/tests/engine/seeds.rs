@@ -1,19 +1,22 @@
 //! Random workflows through the whole engine, while the process dies, the store fails and the disk takes its time.
 //!
-//! What the outside wrote down itself is held against what the engine says. A seed that fails is printed;
+//! What the outside wrote down itself is held against what the engine says, here and by the [oracle](crate::oracle), a
+//! process that shares no code with it. A seed that fails is printed;
 //! `IMAGE_FACTORY_SEED=N cargo test -p engine-runtime --test engine seeds` runs it again.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use engine_ports::{RunRow, RunStore as _, StepRow};
 use engine_runtime::Engine;
 use futures::{StreamExt as _, stream};
-use vocab::{Compensation, RunId, RunStatus, StepStatus, TenantName};
+use vocab::{Compensation, EffectState, RunId, RunStatus, StepStatus, TenantName};
 
 use crate::crashes::nothing_forgotten_or_repeated;
 use crate::faults::Fault;
+use crate::oracle::{Oracle, Said};
 use crate::world::{On, World};
 
 /// Seeds in `make test`, and in `make test-full`.
@@ -49,6 +52,7 @@ impl Draw {
 struct Drawn {
     text: String,
     above: BTreeMap<String, Vec<String>>,
+    said: BTreeMap<String, Said>,
     steps: usize,
 }
 
@@ -56,6 +60,7 @@ fn workflow(draw: &mut Draw) -> Drawn {
     let steps = 1 + draw.below(10);
     let mut text = "steps:\n".to_owned();
     let mut above: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut said = BTreeMap::new();
     for number in 0..steps {
         let name = format!("s{number}");
         let mut needs: Vec<_> =
@@ -65,7 +70,7 @@ fn workflow(draw: &mut Draw) -> Drawn {
         let (action, act) = match draw.below(10) {
             0..4 => ("pure", name.as_str()),
             4..7 => ("plain", draw.of(&["ok", "ok", "ok", "ok", "flaky", "fail"])),
-            _ => ("make", draw.of(&["ok", "ok", "ok", "ok", "vanish", "forget", "then_fail"])),
+            _ => ("make", draw.of(&["ok", "ok", "ok", "ok", "vanish", "forget", "then_fail", "sticky"])),
         };
         let mut far: Vec<_> =
             needs.iter().flat_map(|need| above[need].clone()).chain(needs.clone()).collect();
@@ -84,9 +89,10 @@ fn workflow(draw: &mut Draw) -> Drawn {
         if draw.percent(15) {
             text.push_str("    for_each: [1, 2, 3]\n");
         }
-        above.insert(name, far);
+        above.insert(name.clone(), far);
+        said.insert(name, Said { needs, ..Said::default() });
     }
-    Drawn { text, above, steps }
+    Drawn { text, above, said, steps }
 }
 
 /// Waits until the run is over or the process is dead.
@@ -126,9 +132,10 @@ struct Went {
     status: RunStatus,
     deaths: usize,
     undone: bool,
+    stuck: bool,
 }
 
-async fn play(seed: u64) -> Went {
+async fn play(seed: u64, oracle: Option<Arc<Oracle>>) -> Went {
     let mut draw = Draw(seed);
     let mut world = World::new(if draw.percent(10) { On::Sqlite } else { On::Memory }).await;
     let drawn = workflow(&mut draw);
@@ -138,6 +145,9 @@ async fn play(seed: u64) -> Went {
     while let (Some(living), true) = (&engine, lives > 0) {
         live(&world, &mut draw, living, run, drawn.steps * 3).await;
         lives -= 1;
+        // A run may be over while its process still keeps its logs, and dies of that.
+        world.store.spare();
+        world.store.quiet().await;
         if !world.store.is_dead() {
             break;
         }
@@ -153,8 +163,12 @@ async fn play(seed: u64) -> Went {
     let row = world.end(&engine, run).await;
     let steps = world.steps(run).await;
     judge(&world, &drawn, &row, &steps).await;
+    if let Some(oracle) = oracle {
+        oracle.judge(&world, run, |step| drawn.said[step].clone()).await;
+    }
     world.close(engine).await;
-    Went { status: row.status, deaths, undone: row.compensation == Compensation::Complete }
+    let [undone, stuck] = [Compensation::Complete, Compensation::Stuck].map(|how| row.compensation == how);
+    Went { status: row.status, deaths, undone, stuck }
 }
 
 /// What must be true of every run, whatever happened.
@@ -180,8 +194,16 @@ async fn judge(world: &World, drawn: &Drawn, row: &RunRow, steps: &[StepRow]) {
             .collect();
         assert_eq!(things, made, "{events:#?}");
     } else {
-        assert!(things.is_empty(), "{things:?} is left of a run that is {}: {events:#?}", row.status);
-        assert_ne!(row.compensation, Compensation::Stuck);
+        let mut stuck: Vec<_> = world
+            .effects(row.id)
+            .await
+            .iter()
+            .filter(|effect| effect.state == EffectState::Stuck)
+            .map(|effect| effect.key.path.to_string())
+            .collect();
+        stuck.sort();
+        assert_eq!(things, stuck, "left of a run that is {}: {events:#?}", row.status);
+        assert_eq!(row.compensation == Compensation::Stuck, !stuck.is_empty());
     }
     // Reverse dependency order, where both were there to the end.
     let last = |thing: &str| events.iter().rposition(|event| *event == format!("unmade {thing}"));
@@ -207,7 +229,11 @@ async fn random_workflows_in_a_world_that_fails() {
         None => 1..=SEEDS,
     };
     let count = seeds.clone().count();
-    let played = stream::iter(seeds).map(|seed| async move { (seed, tokio::spawn(play(seed)).await) });
+    let oracle = Oracle::start("random_workflows_in_a_world_that_fails").map(Arc::new);
+    let played = stream::iter(seeds).map(|seed| {
+        let played = tokio::spawn(play(seed, oracle.clone()));
+        async move { (seed, played.await) }
+    });
     let (mut failed, mut went) = (Vec::new(), Vec::new());
     let mut played = std::pin::pin!(played.buffer_unordered(16));
     while let Some((seed, result)) = played.next().await {
@@ -219,16 +245,23 @@ async fn random_workflows_in_a_world_that_fails() {
     assert!(failed.is_empty(), "seeds that failed: {failed:#?}");
     let deaths: usize = went.iter().map(|how| how.deaths).sum();
     let undone = went.iter().filter(|how| how.undone).count();
+    let stuck = went.iter().filter(|how| how.stuck).count();
     let ended = |status| went.iter().filter(|how| how.status == status).count();
     let [good, bad, cancelled] = [RunStatus::Succeeded, RunStatus::Failed, RunStatus::Cancelled].map(ended);
     if count > 1 {
-        for (what, times) in
-            [("died", deaths), ("undone", undone), ("good", good), ("bad", bad), ("cancelled", cancelled)]
-        {
+        for (what, times) in [
+            ("died", deaths),
+            ("undone", undone),
+            ("stuck", stuck),
+            ("good", good),
+            ("bad", bad),
+            ("cancelled", cancelled),
+        ] {
             assert!(times > count / 40, "only {times} of {count} seeds: {what}");
         }
     }
-    let about =
-        format!("{good} succeeded, {bad} failed, {cancelled} cancelled; {undone} undone; {deaths} crashes");
+    let about = format!(
+        "{good} succeeded, {bad} failed, {cancelled} cancelled; {undone} undone, {stuck} stuck; {deaths} crashes"
+    );
     test_parts::note("seeds through the driver", &count.to_string(), &about);
 }

@@ -19,12 +19,14 @@ use vocab::{Clock, Inputs, Limits, RunId, StepStatus, TenantName, WorkerId};
 use crate::actions;
 use crate::clock::SetClock;
 use crate::faults::Faulty;
+use crate::oracle::Witness;
 use crate::outside::{MemoryArtifacts, Nothing, OneSecret, Outside};
 
 pub(crate) struct World {
     pub(crate) home: TempDir,
     pub(crate) store: Arc<Faulty>,
     pub(crate) outside: Arc<Outside>,
+    pub(crate) witness: Arc<Witness>,
     pub(crate) artifacts: Arc<MemoryArtifacts>,
     pub(crate) limits: Limits,
     pub(crate) trust_host: bool,
@@ -55,13 +57,16 @@ impl World {
                 Arc::new(SqliteRunStore::new(opened))
             }
         };
-        Self { home, database, ..Self::over(store) }
+        let witness = Arc::new(Witness::below(home.path()));
+        Self { home, witness, database, ..Self::over(store) }
     }
 
     /// Over rows that are there.
     pub(crate) fn over(store: Arc<dyn RunStore>) -> Self {
+        let home = tempfile::tempdir().unwrap();
         Self {
-            home: tempfile::tempdir().unwrap(),
+            witness: Arc::new(Witness::below(home.path())),
+            home,
             store: Arc::new(Faulty::new(store)),
             outside: Arc::default(),
             artifacts: Arc::default(),
@@ -79,6 +84,7 @@ impl World {
             home: tempfile::tempdir().unwrap(),
             store: Arc::new(self.store.next()),
             outside: Arc::clone(&self.outside),
+            witness: Arc::clone(&self.witness),
             artifacts: Arc::clone(&self.artifacts),
             limits: self.limits.clone(),
             trust_host: self.trust_host,
@@ -95,7 +101,7 @@ impl World {
     }
 
     pub(crate) fn actions(&self) -> ActionSet {
-        ActionSet::new(actions::all(&self.outside, &self.store)).unwrap()
+        ActionSet::new(actions::all(&self.outside, &self.witness, &self.store)).unwrap()
     }
 
     pub(crate) async fn start(&self) -> Engine {
