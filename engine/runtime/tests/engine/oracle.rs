@@ -35,6 +35,10 @@ impl Witness {
         Self { path, file }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.file.metadata().unwrap().len() == 0
+    }
+
     /// An attempt starts. What is `pure` may start before that is durable, and so once more after a crash.
     pub(crate) fn start(&self, who: &Who<'_>, pure: bool) {
         self.append("start", who, None, pure);
@@ -133,12 +137,12 @@ impl Oracle {
     }
 
     /// Judges the run of `world`, and fails with what was written down.
-    pub(crate) async fn judge(&self, world: &World, run: RunId, said: impl Fn(&str) -> Said) {
+    pub(crate) async fn judge(&self, about: &str, world: &World, run: RunId, said: impl Fn(&str) -> Said) {
         let outcome = outcome(world, run, said).await;
         let broken = self.broken(&world.witness.path, &outcome).await;
         if !broken.is_empty() {
             let log = std::fs::read_to_string(&world.witness.path).unwrap();
-            panic!("the oracle finds {broken:#?} in\n{log}and\n{outcome:#}");
+            panic!("{about}: the oracle finds {broken:#?} in\n{log}and\n{outcome:#}");
         }
     }
 }

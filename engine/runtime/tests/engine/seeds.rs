@@ -164,7 +164,7 @@ async fn play(seed: u64, oracle: Option<Arc<Oracle>>) -> Went {
     let steps = world.steps(run).await;
     judge(&world, &drawn, &row, &steps).await;
     if let Some(oracle) = oracle {
-        oracle.judge(&world, run, |step| drawn.said[step].clone()).await;
+        oracle.judge(&format!("seed {seed}"), &world, run, |step| drawn.said[step].clone()).await;
     }
     world.close(engine).await;
     let [undone, stuck] = [Compensation::Complete, Compensation::Stuck].map(|how| row.compensation == how);

@@ -21,6 +21,7 @@ use crate::clock::SetClock;
 use crate::faults::Faulty;
 use crate::oracle::Witness;
 use crate::outside::{MemoryArtifacts, Nothing, OneSecret, Outside};
+use crate::scripted::{self, Script};
 
 pub(crate) struct World {
     pub(crate) home: TempDir,
@@ -30,6 +31,8 @@ pub(crate) struct World {
     pub(crate) artifacts: Arc<MemoryArtifacts>,
     pub(crate) limits: Limits,
     pub(crate) trust_host: bool,
+    /// The actions are those that are shipped, with a script behind them.
+    pub(crate) scripted: Option<Script>,
     pub(crate) sharing: Sharing,
     pub(crate) clock: Arc<SetClock>,
     database: Option<Database>,
@@ -72,6 +75,7 @@ impl World {
             artifacts: Arc::default(),
             limits: Limits { free_bytes: 0, grace_seconds: 1, drain_seconds: 5, ..Limits::default() },
             trust_host: false,
+            scripted: None,
             sharing: Sharing::Alone,
             clock: Arc::default(),
             database: None,
@@ -88,6 +92,7 @@ impl World {
             artifacts: Arc::clone(&self.artifacts),
             limits: self.limits.clone(),
             trust_host: self.trust_host,
+            scripted: self.scripted.clone(),
             sharing: self.sharing,
             clock: Arc::clone(&self.clock),
             database: None,
@@ -101,7 +106,11 @@ impl World {
     }
 
     pub(crate) fn actions(&self) -> ActionSet {
-        ActionSet::new(actions::all(&self.outside, &self.witness, &self.store)).unwrap()
+        let actions = match &self.scripted {
+            Some(script) => scripted::all(script, &self.outside, &self.witness),
+            None => actions::all(&self.outside, &self.witness, &self.store),
+        };
+        ActionSet::new(actions).unwrap()
     }
 
     pub(crate) async fn start(&self) -> Engine {
