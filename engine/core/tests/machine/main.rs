@@ -9,4 +9,5 @@ mod people;
 mod plan;
 mod simulation;
 mod take_over;
+mod troubles;
 mod waits;

@@ -245,7 +245,7 @@ impl Action for Make {
         match ctx.begin("thing", about).await? {
             Begun::Made(record) => self.outside.note(format!("adopted {}", record.handle.unwrap())),
             Begun::Fresh(guard) => {
-                if ["vanish", "bloat"].contains(&act) && ctx.attempt == 1 {
+                if ["vanish", "bloat", "mute"].contains(&act) && ctx.attempt == 1 {
                     // Made, and the attempt ends before it can say so.
                     self.make(ctx, &thing).await;
                     return Err(ActionError::transient("cut off"));
@@ -268,6 +268,9 @@ impl Action for Make {
     async fn probe(&self, _: &UndoContext, intent: &EffectRecord) -> Result<Presence, ActionError> {
         let thing = intent.intent["thing"].as_str().unwrap();
         self.outside.note(format!("probed {thing}"));
+        if intent.intent["act"] == "mute" {
+            return Ok(Presence::Unknown);
+        }
         if intent.intent["act"] == "bloat" {
             return Ok(Presence::Present(json!("x".repeat(100_000))));
         }
