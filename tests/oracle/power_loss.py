@@ -4,11 +4,12 @@
 A kill does not test a sync: what a killed process wrote is still in the kernel. Here only what was synced is there:
 
 - the content of a file, as it was at its last fsync or fdatasync that had returned;
-- the name of a file, or that it is gone, once its folder was synced since. A second state for each moment keeps names that
+- the name of a file or a folder, or that it is gone, once the folder that it is in was synced since. Folders that were
+  there before the log begins are of somebody who synced nothing. A second state for each moment keeps names that
   were not synced, as a disk may; the content stays what was synced.
 
     strace -f -y -xx -s 10000000 -e trace=openat,write,pwrite64,lseek,ftruncate,fsync,fdatasync,rename,renameat,renameat2,\
-unlink,unlinkat -o LOG PROGRAM
+unlink,unlinkat,mkdir,mkdirat -o LOG PROGRAM
     power_loss.py LOG FOLDER STATES MOST
 
 A state is made for the moments at which the process had just told something on its standard output, and at which a sync
@@ -40,6 +41,9 @@ class Disk:
         self.root = root
         self.names = {}  # as the process sees them: path -> file
         self.synced_names = {}
+        self.moment = 1
+        self.made = {}  # when a folder was made, and when it was synced last
+        self.synced_at = {}
         self.place = {}  # where the next plain write goes, by path
 
     def inside(self, path):
@@ -79,13 +83,31 @@ class Disk:
         if path in self.names and content is not None:
             self.names[path]["synced"] = content
         elif path == self.root or self.inside(path):
+            self.moment += 1
+            self.synced_at[path] = self.moment
             here = lambda name: os.path.dirname(name) == path
             kept = {name: file for name, file in self.synced_names.items() if not here(name)}
             kept.update({name: file for name, file in self.names.items() if here(name)})
             self.synced_names = kept
 
-    def state(self, folder, names):
+    def make(self, path):
+        self.moment += 1
+        self.made[path] = self.moment
+
+    def reached(self, path):
+        """Whether every folder on the way to the file is there for good."""
+        folder = os.path.dirname(path)
+        while folder != self.root:
+            above = os.path.dirname(folder)
+            if self.synced_at.get(above, 0) <= self.made.get(folder, 0):
+                return False
+            folder = above
+        return True
+
+    def state(self, folder, names, all_folders):
         for path, file in names.items():
+            if not all_folders and not self.reached(path):
+                continue
             target = folder + path[len(self.root) :]
             os.makedirs(os.path.dirname(target), exist_ok=True)
             with open(target, "wb") as out:
@@ -145,6 +167,8 @@ def moments(log, root):
             old, new = (text.decode() for text in texts)
             if old in disk.names:
                 disk.names[new] = disk.names.pop(old)
+        elif name.startswith("mkdir") and texts:
+            disk.make(texts[0].decode())
         elif name.startswith("unlink") and texts:
             disk.names.pop(texts[0].decode(), None)
 
@@ -162,7 +186,8 @@ def main():
                 continue
             folder = os.path.join(states, f"{number:06}-{names}")
             os.makedirs(folder)
-            disk.state(folder, disk.synced_names if names == "synced" else disk.names)
+            kept = names == "kept"
+            disk.state(folder, disk.names if kept else disk.synced_names, kept)
             print(json.dumps({"state": folder, "told": told, "names": names}), flush=True)
 
 

@@ -204,7 +204,7 @@ fn last_of_each<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<RunId, u64
 #[tokio::test]
 async fn acknowledged_commits_survive_the_loss_of_power_by_strace() {
     const TEST: &str = "acknowledged_commits_survive_the_loss_of_power_by_strace";
-    const CALLS: &str = "trace=openat,write,pwrite64,lseek,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat";
+    const CALLS: &str = "trace=openat,write,pwrite64,lseek,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
     let (Some(strace), Some(python)) = (test_parts::tool("strace", TEST), test_parts::tool("python3", TEST))
     else {
         return;
