@@ -22,6 +22,8 @@ use vocab::{
 
 const NAME: &str = "acknowledged_commits_survive_a_kill_and_none_is_there_by_half";
 const FOLDER: &str = "CRASH_TEST_FOLDER";
+/// After so many acknowledgements a writer ends by itself, should it be told so.
+const ACKS: &str = "CRASH_TEST_ACKS";
 const ROUNDS: usize = 6;
 const WRITERS: usize = 8;
 
@@ -102,6 +104,8 @@ async fn commit_until_killed(folder: &Path) {
     let (_database, store) = open(folder).await;
     let store = Arc::new(store);
     let ids = SeededIds::default();
+    #[expect(clippy::disallowed_methods, reason = "how the test tells its child when to end")]
+    let most = std::env::var(ACKS).map_or(usize::MAX, |acks| acks.parse().unwrap());
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..WRITERS {
         let (store, id) = (Arc::clone(&store), RunId::generate(&ids));
@@ -113,7 +117,7 @@ async fn commit_until_killed(folder: &Path) {
                 row = commit.run.clone();
                 store.create(NewRun { commit, plan: json!([]), origin: None }).await.unwrap();
             }
-            loop {
+            for _ in 0..most {
                 // One write of one whole line: a kill cannot cut it.
                 let line = format!("ack {} {}\n", row.id, row.seq);
                 std::io::stdout().write_all(line.as_bytes()).unwrap();
@@ -159,6 +163,26 @@ fn killed_after(folder: &Path, acks: usize) -> BTreeMap<RunId, u64> {
     acknowledged
 }
 
+/// What was acknowledged is there, and nothing is there by half.
+async fn holds(folder: &Path, acknowledged: BTreeMap<RunId, u64>, about: &str) {
+    let (database, store) = open(folder).await;
+    for (run, acknowledged) in acknowledged {
+        let row = store.run_any_tenant(run).await.unwrap().unwrap();
+        assert!(row.seq >= acknowledged, "{about}: {} of {acknowledged}", row.seq);
+        let events = store.events(run, 0, u32::MAX).await.unwrap();
+        let seqs: Vec<_> = events.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, (1..=row.seq).collect::<Vec<_>>(), "{about}");
+        let steps = store.steps(run).await.unwrap();
+        assert_eq!(u64::from(steps[0].attempts), row.seq, "{about}");
+        let effects = store.effects(run).await.unwrap();
+        assert_eq!(effects[0].seq, row.seq, "{about}");
+    }
+    let sound: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(database.reads()).await.unwrap();
+    assert_eq!(sound, "ok", "{about}");
+    database.close().await;
+}
+
 #[tokio::test]
 async fn acknowledged_commits_survive_a_kill_and_none_is_there_by_half() {
     #[expect(clippy::disallowed_methods, reason = "how the test tells its child that it is one")]
@@ -168,21 +192,55 @@ async fn acknowledged_commits_survive_a_kill_and_none_is_there_by_half() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..ROUNDS {
         let acknowledged = killed_after(folder.path(), 1 + round * 97);
-        let (database, store) = open(folder.path()).await;
-        for (run, acknowledged) in acknowledged {
-            let row = store.run_any_tenant(run).await.unwrap().unwrap();
-            assert!(row.seq >= acknowledged, "round {round}: {} of {acknowledged}", row.seq);
-            let events = store.events(run, 0, u32::MAX).await.unwrap();
-            let seqs: Vec<_> = events.iter().map(|event| event.seq).collect();
-            assert_eq!(seqs, (1..=row.seq).collect::<Vec<_>>(), "round {round}");
-            let steps = store.steps(run).await.unwrap();
-            assert_eq!(u64::from(steps[0].attempts), row.seq, "round {round}");
-            let effects = store.effects(run).await.unwrap();
-            assert_eq!(effects[0].seq, row.seq, "round {round}");
-        }
-        let sound: String =
-            sqlx::query_scalar("PRAGMA integrity_check").fetch_one(database.reads()).await.unwrap();
-        assert_eq!(sound, "ok", "round {round}");
-        database.close().await;
+        holds(folder.path(), acknowledged, &format!("round {round}")).await;
     }
+}
+
+/// The last acknowledgement of each run.
+fn last_of_each<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<RunId, u64> {
+    let acks = lines.filter_map(|line| line.strip_prefix("ack ")?.split_once(' '));
+    acks.map(|(run, seq)| (run.parse().unwrap(), seq.parse().unwrap())).collect()
+}
+
+/// A kill leaves what the kernel has; when the power goes, only what was synced is there.
+#[tokio::test]
+async fn acknowledged_commits_survive_the_loss_of_power_by_strace() {
+    const TEST: &str = "acknowledged_commits_survive_the_loss_of_power_by_strace";
+    const CALLS: &str = "trace=openat,write,pwrite64,lseek,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
+    let (Some(strace), Some(python)) = (test_parts::tool("strace", TEST), test_parts::tool("python3", TEST))
+    else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let (folder, log, disks) = (home.path().join("data"), home.path().join("log"), home.path().join("disks"));
+    std::fs::create_dir(&folder).unwrap();
+    let status = strace
+        .command()
+        .args(["-f", "-y", "-xx", "-s", "10000000", "-e", CALLS, "-o"])
+        .arg(&log)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(FOLDER, &folder)
+        .env(ACKS, "20")
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{status}");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle/power_loss.py");
+    let most = if test_parts::is_full() { "100000" } else { "60" };
+    let replayed = python.command().arg(script).args([&log, &folder, &disks]).arg(most).output().unwrap();
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    let mut told_most = 0;
+    let text = String::from_utf8(replayed.stdout).unwrap();
+    for line in text.lines() {
+        let state: serde_json::Value = serde_json::from_str(line).unwrap();
+        let told: Vec<_> =
+            state["told"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+        let place = state["state"].as_str().unwrap();
+        let acknowledged = last_of_each(told.iter().copied());
+        told_most = told_most.max(acknowledged.values().sum());
+        holds(Path::new(place), acknowledged, place).await;
+    }
+    assert!(told_most > 100, "the process told too little to lose: {told_most} events");
+    test_parts::note("losses of power", &text.lines().count().to_string(), "acknowledged commits, SQLite");
 }

@@ -1,9 +1,11 @@
 //! Where content lies in the folder, and how a file gets there for good. Blocking.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::fcntl::OFlag;
 use vocab::{Algorithm, Digest};
@@ -14,12 +16,14 @@ use crate::Error;
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     root: PathBuf,
+    /// Folders of content whose names are on the disk for certain.
+    lasting: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Files {
     /// Makes the folders that are missing.
     pub(crate) fn open(root: PathBuf) -> Result<Self, Error> {
-        let files = Self { root };
+        let files = Self { root, lasting: Arc::default() };
         for folder in [
             files.blobs().join(Algorithm::Sha256.name()),
             files.blobs().join(Algorithm::Sha512.name()),
@@ -56,12 +60,27 @@ impl Files {
         let to = self.path(digest);
         let shard = to.parent().unwrap_or(&self.root);
         match fs::create_dir(shard) {
-            Ok(()) => sync_folder(shard.parent().unwrap_or(&self.root))?,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(Error::file("create", shard)(error)),
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(Error::file("create", shard)(error));
+            }
+            _ => {}
         }
+        self.make_lasting(shard)?;
         fs::rename(from, &to).map_err(Error::file("rename a file to", &to))?;
         sync_folder(shard)
+    }
+
+    /// A folder that is there may have been made a moment ago by somebody who has not flushed its name yet, or by a
+    /// process that was killed before it could.
+    fn make_lasting(&self, shard: &Path) -> Result<(), Error> {
+        // A panic elsewhere leaves no half of a set.
+        let lasting = || self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        if lasting().contains(shard) {
+            return Ok(());
+        }
+        sync_folder(shard.parent().unwrap_or(&self.root))?;
+        lasting().insert(shard.to_owned());
+        Ok(())
     }
 
     /// Removes the file of a digest. That it is gone already is fine.

@@ -16,6 +16,17 @@ use crate::support::{open, settings};
 /// Tells the child where to work, and that it is one.
 const FOLDER: &str = "REGISTRY_CRASH_FOLDER";
 
+/// So many blobs are put, should somebody want an end.
+const MOST: &str = "REGISTRY_CRASH_MOST";
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a parent tells its child by environment; nothing is configured"
+)]
+fn most() -> u64 {
+    std::env::var(MOST).map_or(u64::MAX, |most| most.parse().unwrap())
+}
+
 async fn open_in(folder: &Path) -> (Registry, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
     let settings = settings(&folder.join("content"), Arc::clone(&clock));
@@ -62,7 +73,7 @@ async fn put_one_blob_for_ever() {
 async fn put_and_hold_many_blobs() {
     let Some(folder) = folder_of_child() else { return };
     let (registry, _) = open_in(&folder).await;
-    for number in 0.. {
+    for number in 0..most() {
         let blob = registry.content().put_bytes(format!("blob {number}").repeat(1000).into()).await.unwrap();
         registry.content().hold("run/1", std::slice::from_ref(&blob.digest)).await.unwrap();
         let mut out = std::io::stdout();
@@ -128,4 +139,57 @@ async fn what_was_answered_before_the_kill_is_there_and_whole() {
             assert_eq!(registry.content().verify(&digest).await.unwrap(), Verdict::Intact);
         }
     }
+}
+
+/// A kill leaves what the kernel has; when the power goes, only what was synced is there.
+#[tokio::test]
+async fn what_was_answered_before_the_power_went_is_there_and_whole_by_strace() {
+    const TEST: &str = "what_was_answered_before_the_power_went_is_there_and_whole_by_strace";
+    const CALLS: &str = "trace=openat,write,pwrite64,lseek,ftruncate,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
+    let (Some(strace), Some(python)) = (test_parts::tool("strace", TEST), test_parts::tool("python3", TEST))
+    else {
+        return;
+    };
+    let home = tempfile::tempdir().unwrap();
+    let (folder, log, disks) = (home.path().join("data"), home.path().join("log"), home.path().join("disks"));
+    // As a process left them that was killed before it could sync anything.
+    for shard in 0..256 {
+        let shard = folder.join(format!("content/blobs/sha256/{shard:02x}"));
+        std::fs::create_dir_all(shard).unwrap();
+    }
+    let ended = strace
+        .command()
+        .args(["-f", "-y", "-xx", "-s", "10000000", "-e", CALLS, "-o"])
+        .arg(&log)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "crash::put_and_hold_many_blobs", "--ignored", "--nocapture"])
+        .env(FOLDER, &folder)
+        .env(MOST, "16")
+        .stdout(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(ended.success(), "{ended}");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/oracle/power_loss.py");
+    let replayed = python.command().arg(script).args([&log, &folder, &disks]).arg("60").output().unwrap();
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    let text = String::from_utf8(replayed.stdout).unwrap();
+    let mut most = 0;
+    for line in text.lines() {
+        let disk: serde_json::Value = serde_json::from_str(line).unwrap();
+        let told =
+            disk["told"].as_array().unwrap().iter().filter_map(|line| line.as_str()?.strip_prefix("held "));
+        let held: Vec<Digest> = told.map(|digest| digest.parse().unwrap()).collect();
+        most = most.max(held.len());
+        let place = disk["state"].as_str().unwrap();
+        let (registry, _) = open_in(Path::new(place)).await;
+        for digest in held {
+            assert_eq!(
+                registry.content().verify(&digest).await.unwrap(),
+                Verdict::Intact,
+                "{place}: {digest}"
+            );
+        }
+    }
+    assert_eq!(most, 16);
+    test_parts::note("losses of power", &text.lines().count().to_string(), "blobs that were held");
 }

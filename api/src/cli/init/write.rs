@@ -125,6 +125,22 @@ mod tests {
         }
     }
 
+    /// The engine's tests run what stands in `written/`. `UPDATE=1` writes it.
+    #[test]
+    fn what_init_writes_is_what_the_engine_is_tested_with() {
+        for (name, files) in [("files", &[][..]), ("containerfile", &["Containerfile"])] {
+            let top = folder_with(files);
+            let rendered = render(&survey(top.path()), &"app".parse().unwrap(), top.path());
+            let rendered = rendered.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let path = format!("{}/src/cli/init/written/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+            if crate::config::Environment::of_process().get("UPDATE").is_some() {
+                std::fs::write(&path, &rendered).unwrap();
+            }
+            let written = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(written == rendered, "{path} is stale; run `make generate`");
+        }
+    }
+
     #[test]
     fn init_never_overwrites() {
         let top = folder_with(&[".image-factory/app.yaml"]);

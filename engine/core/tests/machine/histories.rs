@@ -15,6 +15,7 @@ use vocab::{Compensation, EffectState, RunStatus, StepStatus, Timestamp};
 use crate::common::driver::Driver;
 use crate::common::faults::Crash;
 use crate::common::plans;
+use crate::common::trouble::Schedule;
 use crate::take_over;
 
 /// A file in `histories/`.
@@ -92,7 +93,7 @@ fn record(from: u64, kinds: &[&str]) -> History {
             driver.check_decisions = false;
             let driver = driver.run();
             let continues = kinds.contains(&"step_taken_over");
-            if continues { take_over::next(&driver, Crash::Never) } else { Some(driver) }
+            if continues { take_over::next(&driver, Crash::Never, Schedule::Calm) } else { Some(driver) }
         })
         .find(shows)
         .unwrap_or_else(|| panic!("no drawn run shows {kinds:?}"));

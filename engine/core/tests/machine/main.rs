@@ -10,4 +10,5 @@ mod people;
 mod plan;
 mod simulation;
 mod take_over;
+mod troubles;
 mod waits;

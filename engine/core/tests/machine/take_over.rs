@@ -14,6 +14,7 @@ use crate::common::faults::{Crash, Interference};
 use crate::common::hand::{Hand, outputs, path};
 use crate::common::person::decided;
 use crate::common::plans::{self, plan, step};
+use crate::common::trouble::Schedule;
 use crate::simulation::check;
 
 fn take(state: &RunState, again: &Again) -> Result<Vec<Event>, TakeOverRefused> {
@@ -296,7 +297,7 @@ fn nothing_is_taken_over_once_the_run_has_started_or_under_finally() {
 }
 
 /// A run of the same plan that takes over from one that has ended, and runs to its own end.
-pub(crate) fn next(old: &Driver, crash: Crash) -> Option<Driver> {
+pub(crate) fn next(old: &Driver, crash: Crash, schedule: Schedule) -> Option<Driver> {
     let mut draw = Draw::new(old.seed, "take over");
     let paths: Vec<StepPath> = old.state.steps().map(|view| view.path).collect();
     let mut one = || paths[usize::try_from(draw.below(paths.len() as u64)).unwrap()].clone();
@@ -306,7 +307,7 @@ pub(crate) fn next(old: &Driver, crash: Crash) -> Option<Driver> {
     let events = old.state.take_over(&again, &gone, &RunLimits::default()).ok()?;
     stands(old, &events);
     let driver = Driver::new(old.seed, Arc::clone(&old.plan), crash);
-    let next = driver.taking(events).interference(Interference::Never).run();
+    let next = driver.taking(events).interference(Interference::Never).troubled(schedule).run();
     check(&next);
     Some(next)
 }
@@ -355,7 +356,7 @@ fn a_run_that_goes_on_from_another_one_comes_to_what_a_whole_one_comes_to() {
         let old = Driver::new(seed, Arc::new(plans::drawn(seed, 9)), Crash::Never).run();
         // A crash in the middle of the first events too: whatever was taken over by then stands.
         for crash in [Crash::Never, Crash::After(1 + seed % 7), Crash::Before(2 + seed % 19)] {
-            let Some(next) = next(&old, crash) else { continue };
+            let Some(next) = next(&old, crash, Schedule::Calm) else { continue };
             followed += 1;
             steps += next.log.iter().filter(|(_, kind, ..)| *kind == "step_taken_over").count();
         }

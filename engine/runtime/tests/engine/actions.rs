@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use engine_ports::{
-    Action, ActionError, Begun, EffectRecord, Fingerprint, LogStream, Presence, RunStore as _, StepContext,
-    UndoContext, UndoOutcome,
+    Action, ActionError, Begun, EffectKey, EffectRecord, Fingerprint, LogStream, Presence, RunStore as _,
+    StepContext, UndoContext, UndoOutcome,
 };
 use serde_json::json;
 use vocab::{
@@ -15,6 +15,7 @@ use vocab::{
 };
 
 use crate::faults::Faulty;
+use crate::oracle::{Who, Witness};
 use crate::outside::Outside;
 
 fn manifest(name: &str) -> ActionManifest {
@@ -44,21 +45,31 @@ fn word(text: &str) -> Outputs {
     Outputs::from([("word".to_owned(), text.into())])
 }
 
+const fn who(ctx: &StepContext) -> Who<'_> {
+    Who { run: ctx.run, step: &ctx.path, attempt: ctx.attempt }
+}
+
 /// Waits until the attempt must stop.
 async fn until_stopped(ctx: &StepContext) -> ActionError {
     ctx.cancel.cancelled().await;
     ActionError::transient("stopped")
 }
 
-pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Action>> {
+pub(crate) fn all(
+    outside: &Arc<Outside>,
+    witness: &Arc<Witness>,
+    store: &Arc<Faulty>,
+) -> Vec<Arc<dyn Action>> {
+    let (outside, witness) = (|| Arc::clone(outside), || Arc::clone(witness));
     vec![
-        Arc::new(Plain { manifest: manifest("test/plain@v1"), outside: Arc::clone(outside) }),
+        Arc::new(Plain { manifest: manifest("test/plain@v1"), outside: outside(), witness: witness() }),
         Arc::new(Make {
             manifest: ActionManifest {
                 effects: vec![EffectSpec { name: "thing".to_owned(), doc: "a thing".to_owned() }],
                 ..manifest("test/make@v1")
             },
-            outside: Arc::clone(outside),
+            outside: outside(),
+            witness: witness(),
             store: Arc::clone(store),
         }),
         Arc::new(Pure {
@@ -71,7 +82,8 @@ pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Ac
                 ],
                 ..manifest("test/pure@v1")
             },
-            outside: Arc::clone(outside),
+            outside: outside(),
+            witness: witness(),
         }),
         waits("test/time@v1", WaitKind::Time),
         waits("test/event@v1", WaitKind::Event),
@@ -82,7 +94,8 @@ pub(crate) fn all(outside: &Arc<Outside>, store: &Arc<Faulty>) -> Vec<Arc<dyn Ac
                 isolation: IsolationRule::always(Isolation::None),
                 ..manifest("test/host@v1")
             },
-            outside: Arc::clone(outside),
+            outside: outside(),
+            witness: witness(),
         }),
     ]
 }
@@ -116,6 +129,7 @@ impl Action for Waits {
 struct Plain {
     manifest: ActionManifest,
     outside: Arc<Outside>,
+    witness: Arc<Witness>,
 }
 
 #[async_trait]
@@ -127,6 +141,7 @@ impl Action for Plain {
     async fn execute(&self, ctx: &StepContext, inputs: Inputs) -> Result<Outputs, ActionError> {
         let act = text(&inputs, "act");
         self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        self.witness.start(&who(ctx), self.manifest.may_run_ahead());
         match act {
             "fail" => Err(ActionError::permanent("it had to fail").help("do not ask for it")),
             "once" if self.outside.attempts(&ctx.path) < 2 => {
@@ -185,6 +200,7 @@ impl Action for Plain {
 struct Make {
     manifest: ActionManifest,
     outside: Arc<Outside>,
+    witness: Arc<Witness>,
     store: Arc<Faulty>,
 }
 
@@ -197,6 +213,7 @@ impl Make {
             self.outside.note(format!("made {thing} without an intent"));
         }
         self.outside.make(thing);
+        self.witness.made(&who(ctx), &format!("{}/{}/thing", ctx.run, ctx.path));
     }
 }
 
@@ -210,6 +227,7 @@ impl Action for Make {
         let act = text(&inputs, "act");
         let thing = ctx.path.to_string();
         self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        self.witness.start(&who(ctx), self.manifest.may_run_ahead());
         if act == "undeclared" {
             let refused = ctx.begin("other", json!({})).await.err().unwrap();
             return Err(refused.into());
@@ -232,7 +250,7 @@ impl Action for Make {
         match ctx.begin("thing", about).await? {
             Begun::Made(record) => self.outside.note(format!("adopted {}", record.handle.unwrap())),
             Begun::Fresh(guard) => {
-                if ["vanish", "bloat"].contains(&act) && ctx.attempt == 1 {
+                if ["vanish", "bloat", "mute"].contains(&act) && ctx.attempt == 1 {
                     // Made, and the attempt ends before it can say so.
                     self.make(ctx, &thing).await;
                     return Err(ActionError::transient("cut off"));
@@ -255,6 +273,9 @@ impl Action for Make {
     async fn probe(&self, _: &UndoContext, intent: &EffectRecord) -> Result<Presence, ActionError> {
         let thing = intent.intent["thing"].as_str().unwrap();
         self.outside.note(format!("probed {thing}"));
+        if intent.intent["act"] == "mute" {
+            return Ok(Presence::Unknown);
+        }
         if intent.intent["act"] == "bloat" {
             return Ok(Presence::Present(json!("x".repeat(100_000))));
         }
@@ -273,6 +294,9 @@ impl Action for Make {
             return Err(ActionError::transient("it does not go away yet"));
         }
         self.outside.unmake(thing);
+        let EffectKey { run, path, .. } = &effect.key;
+        let who = Who { run: *run, step: path, attempt: effect.attempt };
+        self.witness.undone(&who, &effect.key.to_string());
         if effect.intent["act"] == "moved" {
             return Ok(UndoOutcome::Superseded("x".repeat(100_000)));
         }
@@ -284,6 +308,7 @@ impl Action for Make {
 struct Pure {
     manifest: ActionManifest,
     outside: Arc<Outside>,
+    witness: Arc<Witness>,
 }
 
 #[async_trait]
@@ -302,6 +327,7 @@ impl Action for Pure {
 
     async fn execute(&self, ctx: &StepContext, inputs: Inputs) -> Result<Outputs, ActionError> {
         self.outside.note(format!("ran {} {}", ctx.path, ctx.attempt));
+        self.witness.start(&who(ctx), self.manifest.may_run_ahead());
         if let Some(Fingerprint::Of(seen)) = &ctx.fingerprint {
             self.outside.note(format!("reads {seen}"));
         }

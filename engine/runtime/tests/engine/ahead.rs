@@ -42,6 +42,26 @@ async fn a_chain_of_pure_steps_does_not_wait_for_the_disk_and_an_effect_does() {
 }
 
 #[tokio::test]
+async fn a_step_that_may_touch_the_outside_does_not_start_before_that_is_durable() {
+    const STEPS: &str = "steps:
+  a: { uses: test/pure@v1, with: { act: a }, cache: never }
+  b: { uses: test/plain@v1, needs: [a] }
+";
+    for on in BOTH {
+        let world = World::new(on).await;
+        let engine = world.start().await;
+        world.store.hold_after(1);
+        let run = world.submit(&engine, STEPS).await;
+        world.sees("ran a 1").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(world.outside.events(), ["ran a 1"]);
+        world.store.let_go();
+        assert_eq!(world.end(&engine, run).await.status, RunStatus::Succeeded);
+        world.close(engine).await;
+    }
+}
+
+#[tokio::test]
 async fn what_ran_ahead_of_a_crash_runs_again_and_the_history_does_not_know() {
     for on in BOTH {
         let mut world = World::new(on).await;

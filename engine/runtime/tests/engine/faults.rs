@@ -1,8 +1,8 @@
 //! A store that fails when a test says so.
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use engine_ports::{
@@ -26,8 +26,30 @@ pub(crate) enum Fault {
     FailAfter,
 }
 
+impl Fault {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::DieBefore => "die before",
+            Self::DieAfter => "die after",
+            Self::FailBefore => "refused",
+            Self::FailAfter => "unclear",
+        }
+    }
+}
+
+/// A disk that takes its time, and a clock that somebody sets.
+pub(crate) const SLOW: &str = "slow disk";
+pub(crate) const CLOCK: &str = "clock";
+pub(crate) const COLUMNS: [&str; 6] = ["die before", "die after", "refused", "unclear", SLOW, CLOCK];
+
+/// How often an event of a kind met a fault.
+pub(crate) type Met = BTreeMap<(String, &'static str), u64>;
+
 pub(crate) struct Faulty {
     inner: Arc<dyn RunStore>,
+    /// Outlives the process, as the rows do.
+    met: Arc<Mutex<Met>>,
+    clock_was_set: AtomicBool,
     writes: AtomicUsize,
     under_way: AtomicUsize,
     plan: Mutex<Option<(usize, Fault)>>,
@@ -56,6 +78,8 @@ impl Faulty {
     pub(crate) fn new(inner: Arc<dyn RunStore>) -> Self {
         Self {
             inner,
+            met: Arc::default(),
+            clock_was_set: AtomicBool::new(false),
             writes: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             plan: Mutex::new(None),
@@ -90,7 +114,7 @@ impl Faulty {
         *self.plan.lock().unwrap() = Some((self.writes() + at, fault));
     }
 
-    /// No further write meets a fault.
+    /// What was planned and has not come yet does not come.
     pub(crate) fn spare(&self) {
         *self.plan.lock().unwrap() = None;
     }
@@ -108,7 +132,24 @@ impl Faulty {
 
     /// The same rows for the next process: what is left of this one, should anything be, stays dead.
     pub(crate) fn next(&self) -> Self {
-        Self::new(Arc::clone(&self.inner))
+        Self { met: Arc::clone(&self.met), ..Self::new(Arc::clone(&self.inner)) }
+    }
+
+    /// What met what so far.
+    pub(crate) fn met(&self) -> Met {
+        self.met.lock().unwrap().clone()
+    }
+
+    /// The next events are the first after somebody set the clock.
+    pub(crate) fn clock_was_set(&self) {
+        self.clock_was_set.store(true, Ordering::SeqCst);
+    }
+
+    fn note(&self, commit: &Commit, fault: &'static str) {
+        let mut met = self.met.lock().unwrap();
+        for event in &commit.events {
+            *met.entry((event.kind.clone(), fault)).or_default() += 1;
+        }
     }
 
     fn alive(&self) -> Result<(), StoreError> {
@@ -119,10 +160,30 @@ impl Faulty {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
+        self.write_events(None, work).await
+    }
+
+    async fn write_events<T>(
+        &self,
+        events: Option<Commit>,
+        work: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
         self.alive()?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let fault = self.plan.lock().unwrap().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
         let _under_way = Writing::begin(&self.under_way);
+        let waits = number > *self.last.borrow();
+        for commit in events.iter().filter(|commit| !commit.events.is_empty()) {
+            if let Some(fault) = fault {
+                self.note(commit, fault.name());
+            }
+            if waits {
+                self.note(commit, SLOW);
+            }
+            if self.clock_was_set.swap(false, Ordering::SeqCst) {
+                self.note(commit, CLOCK);
+            }
+        }
         // The sender is part of the store and so is still there.
         let _ = self.last.subscribe().wait_for(|last| number <= *last).await;
         self.alive()?;
@@ -155,11 +216,11 @@ impl Faulty {
 #[async_trait]
 impl RunStore for Faulty {
     async fn create(&self, run: NewRun) -> Result<RunId, StoreError> {
-        self.write(self.inner.create(run)).await
+        self.write_events(Some(run.commit.clone()), self.inner.create(run)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
-        self.write(self.inner.commit(commit)).await
+        self.write_events(Some(commit.clone()), self.inner.commit(commit)).await
     }
 
     async fn events(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<EventRecord>, StoreError> {

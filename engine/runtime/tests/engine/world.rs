@@ -19,15 +19,20 @@ use vocab::{Clock, Inputs, Limits, RunId, StepStatus, TenantName, WorkerId};
 use crate::actions;
 use crate::clock::SetClock;
 use crate::faults::Faulty;
+use crate::oracle::Witness;
 use crate::outside::{MemoryArtifacts, Nothing, OneSecret, Outside};
+use crate::scripted::{self, Script};
 
 pub(crate) struct World {
     pub(crate) home: TempDir,
     pub(crate) store: Arc<Faulty>,
     pub(crate) outside: Arc<Outside>,
+    pub(crate) witness: Arc<Witness>,
     pub(crate) artifacts: Arc<MemoryArtifacts>,
     pub(crate) limits: Limits,
     pub(crate) trust_host: bool,
+    /// The actions are those that are shipped, with a script behind them.
+    pub(crate) scripted: Option<Script>,
     pub(crate) sharing: Sharing,
     pub(crate) clock: Arc<SetClock>,
     database: Option<Database>,
@@ -55,18 +60,22 @@ impl World {
                 Arc::new(SqliteRunStore::new(opened))
             }
         };
-        Self { home, database, ..Self::over(store) }
+        let witness = Arc::new(Witness::below(home.path()));
+        Self { home, witness, database, ..Self::over(store) }
     }
 
     /// Over rows that are there.
     pub(crate) fn over(store: Arc<dyn RunStore>) -> Self {
+        let home = tempfile::tempdir().unwrap();
         Self {
-            home: tempfile::tempdir().unwrap(),
+            witness: Arc::new(Witness::below(home.path())),
+            home,
             store: Arc::new(Faulty::new(store)),
             outside: Arc::default(),
             artifacts: Arc::default(),
             limits: Limits { free_bytes: 0, grace_seconds: 1, drain_seconds: 5, ..Limits::default() },
             trust_host: false,
+            scripted: None,
             sharing: Sharing::Alone,
             clock: Arc::default(),
             database: None,
@@ -79,9 +88,11 @@ impl World {
             home: tempfile::tempdir().unwrap(),
             store: Arc::new(self.store.next()),
             outside: Arc::clone(&self.outside),
+            witness: Arc::clone(&self.witness),
             artifacts: Arc::clone(&self.artifacts),
             limits: self.limits.clone(),
             trust_host: self.trust_host,
+            scripted: self.scripted.clone(),
             sharing: self.sharing,
             clock: Arc::clone(&self.clock),
             database: None,
@@ -95,7 +106,11 @@ impl World {
     }
 
     pub(crate) fn actions(&self) -> ActionSet {
-        ActionSet::new(actions::all(&self.outside, &self.store)).unwrap()
+        let actions = match &self.scripted {
+            Some(script) => scripted::all(script, &self.outside, &self.witness),
+            None => actions::all(&self.outside, &self.witness, &self.store),
+        };
+        ActionSet::new(actions).unwrap()
     }
 
     pub(crate) async fn start(&self) -> Engine {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use engine_core::plan::Plan;
 use engine_core::run::{
-    Begin, CacheKey, CachedFrom, ChildEnd, Command, DecisionRefused, EffectId, EffectPhase, Event, Failure,
-    JournalRefusal, Origin, Outside, Parent, Report, RunCreated, RunLimits, RunPhase, RunState, Transition,
-    Wait, next_effect, next_run, next_step,
+    Begin, CacheKey, CachedFrom, ChildEnd, Command, DecisionRefused, EffectId, EffectPhase, Event, EventKind,
+    Failure, JournalRefusal, Origin, Outside, Parent, Report, RunCreated, RunLimits, RunPhase, RunState,
+    Transition, Wait, next_effect, next_run, next_step,
 };
 use serde_json::{Value as Json, json};
 use vocab::{
@@ -15,29 +15,63 @@ use vocab::{
     RunStatus, SeededIds, StepPath, StepStatus, Timestamp, Value, WorkerId,
 };
 
+use super::deliver::Delivery;
 use super::draw::Draw;
 use super::faults::{Crash, Interference};
 use super::person::{Verdict, Word, decided};
+use super::trouble::{Cells, Fault, Schedule};
 use super::world::{Behaviour, Making, Undoing, World, tells};
 
-struct Died;
+/// Why the driver cannot go on from what it has in memory.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Died,
+    /// It is not known what was written.
+    Store,
+}
 
 /// One thing that goes on outside the engine.
 #[derive(Debug, Clone)]
-enum Task {
+pub(super) enum Task {
     Attempt(Attempt),
     Command(Command),
+    /// Nobody has heard of that attempt for as long as its lease lasts.
+    Expire(StepPath, u64),
+    /// The same message, which others have overtaken.
+    Late(Box<Task>),
+    /// The command whose answer was lost.
+    Again(Command),
+}
+
+impl Task {
+    /// The attempt that it is about.
+    pub(super) fn token(&self) -> Option<u64> {
+        match self {
+            Self::Attempt(attempt) => Some(attempt.token),
+            Self::Expire(_, token) => Some(*token),
+            Self::Late(task) => task.token(),
+            Self::Command(_) | Self::Again(_) => None,
+        }
+    }
+
+    fn command(&self) -> Option<&Command> {
+        match self {
+            Self::Command(command) | Self::Again(command) => Some(command),
+            Self::Late(task) => task.command(),
+            Self::Attempt(_) | Self::Expire(..) => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
-struct Attempt {
-    path: StepPath,
-    token: u64,
-    moves: VecDeque<Move>,
+pub(super) struct Attempt {
+    pub(super) path: StepPath,
+    pub(super) token: u64,
+    pub(super) moves: VecDeque<Move>,
 }
 
 #[derive(Debug, Clone)]
-enum Move {
+pub(super) enum Move {
     Begin(&'static str, Making),
     Make(EffectId),
     Say(&'static str, Json),
@@ -58,12 +92,27 @@ pub(crate) struct Driver {
     interference: Interference,
     /// What the run takes over from an earlier one.
     taken: Vec<Event>,
-    crash: Crash,
-    now: Timestamp,
-    worker: WorkerId,
+    pub(super) crash: Crash,
+    /// What else goes wrong, and what of it has come to pass.
+    pub(super) schedule: Schedule,
+    pub(crate) met: Vec<(u64, Fault)>,
+    pub(crate) cells: Cells,
+    pub(super) moment: u64,
+    /// The next commit fails so.
+    pub(super) armed: Option<Fault>,
+    /// The first event of the last commit: what the message said.
+    pub(super) direct: Option<Event>,
+    /// What somebody asked last did not come through, or came late.
+    pub(super) unheard: Option<Fault>,
+    /// Attempts that never end by themselves.
+    pub(super) hanging: BTreeSet<u64>,
+    /// Much time has passed at once: what a step waits for may come too late.
+    pub(crate) jumped: bool,
+    pub(super) now: Timestamp,
+    pub(super) worker: WorkerId,
     ids: SeededIds,
     slots: usize,
-    tasks: Vec<(Timestamp, u64, Task)>,
+    pub(super) tasks: Vec<(Timestamp, u64, Task)>,
     tick: u64,
     /// Whether every decision is held against one from scratch.
     pub(crate) check_decisions: bool,
@@ -83,6 +132,15 @@ impl Driver {
             world: World::default(),
             crossed: BTreeSet::new(),
             crash,
+            schedule: Schedule::Calm,
+            met: Vec::new(),
+            cells: Cells::new(),
+            moment: 0,
+            armed: None,
+            direct: None,
+            unheard: None,
+            hanging: BTreeSet::new(),
+            jumped: false,
             now: Timestamp::from_millis(1_000),
             worker: WorkerId::generate(&ids),
             slots: 1 + usize::try_from(Draw::new(seed, "slots").below(4)).unwrap(),
@@ -105,20 +163,28 @@ impl Driver {
         self
     }
 
+    pub(crate) fn troubled(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
     /// Runs to the end, through the crash if there is one.
     pub(crate) fn run(mut self) -> Self {
         let mut next = self.start();
-        for _ in 0..3 {
+        for _ in 0..2_000 {
             match next.and_then(|()| self.go_on()) {
                 Ok(()) => return self,
-                Err(Died) => next = self.recover(),
+                Err(Stop::Died) => next = self.recover(),
+                Err(Stop::Store) => unreachable!("whoever arms the store looks after it"),
             }
         }
-        panic!("seed {}: the run did not end after its crash", self.seed);
+        panic!("seed {}: the run did not end after its crashes", self.seed);
     }
 
-    fn start(&mut self) -> Result<(), Died> {
-        let limits = RunLimits { undo_attempts: 3, ..RunLimits::default() };
+    pub(super) fn start(&mut self) -> Result<(), Stop> {
+        // Only what a step does itself may make it fail.
+        let lost_attempts = if self.schedule.is_calm() { RunLimits::default().lost_attempts } else { 10_000 };
+        let limits = RunLimits { undo_attempts: 3, lost_attempts, ..RunLimits::default() };
         let waits = Draw::new(self.seed, "group").chance(30);
         let created = RunCreated {
             run: RunId::from(self.ids.uuid()),
@@ -140,12 +206,13 @@ impl Driver {
         if self.interference == Interference::Queued {
             first.push(cancel());
         }
-        self.commit(first)
+        self.deliver(Delivery::Asked(first))
     }
 
     /// A new process: all it has is the log and the outside.
-    fn recover(&mut self) -> Result<(), Died> {
+    fn recover(&mut self) -> Result<(), Stop> {
         self.crash = Crash::Never;
+        self.armed = None;
         self.tasks.clear();
         self.worker = WorkerId::generate(&self.ids);
         let replayed = self.replay();
@@ -177,53 +244,52 @@ impl Driver {
         state
     }
 
-    fn go_on(&mut self) -> Result<(), Died> {
+    fn go_on(&mut self) -> Result<(), Stop> {
         for _ in 0..100_000 {
-            let events = self.interfere();
-            if !events.is_empty() {
-                self.commit(events)?;
-                continue;
-            }
-            let busy = self.state.running().count();
-            if busy < self.slots
-                && let Some(ready) = self.state.next_ready()
-            {
-                let (path, event) = (ready.path.clone(), ready.start(self.worker));
-                for need in self.plan.needs(self.plan.position(path.root()).unwrap()) {
-                    let status = self.state.step_status(self.plan.path(need)).unwrap();
-                    assert!(status.is_terminal(), "seed {}: {path} started too early", self.seed);
-                }
-                self.commit(vec![event])?;
-                self.attend(&path);
-                continue;
-            }
-            let next = self.tasks.iter().enumerate().min_by_key(|(_, (at, tick, _))| (*at, *tick));
-            if let Some(index) = next.map(|(index, _)| index) {
-                let (at, _, task) = self.tasks.remove(index);
-                self.now = self.now.max(at);
-                match task {
-                    Task::Attempt(attempt) => self.act(attempt)?,
-                    Task::Command(command) => self.answer(&command)?,
-                }
-                continue;
-            }
-            match self.state.clone().decide(self.now).wake_at {
-                Some(at) => {
-                    self.now = at;
-                    self.commit(Vec::new())?;
-                }
-                None if self.state.phase() == RunPhase::Ended => return Ok(()),
-                None => panic!(
-                    "seed {}: nothing goes on, yet the run is {:?}: {:?} {:#?} {:#?}",
-                    self.seed,
-                    self.state.phase(),
-                    self.interference,
-                    self.ends(),
-                    self.state.effects().collect::<Vec<_>>()
-                ),
-            }
+            let Some(delivery) = self.next() else { return Ok(()) };
+            self.deliver(delivery)?;
         }
         panic!("seed {}: the run does not end", self.seed)
+    }
+
+    fn next(&mut self) -> Option<Delivery> {
+        let events = self.interfere();
+        if !events.is_empty() {
+            return Some(Delivery::Asked(events));
+        }
+        let busy = self.state.running().count();
+        if busy < self.slots
+            && let Some(ready) = self.state.next_ready()
+        {
+            let (path, event) = (ready.path.clone(), ready.start(self.worker));
+            for need in self.plan.needs(self.plan.position(path.root()).unwrap()) {
+                let status = self.state.step_status(self.plan.path(need)).unwrap();
+                assert!(status.is_terminal(), "seed {}: {path} started too early", self.seed);
+            }
+            return Some(Delivery::Grant(path, event));
+        }
+        let next = self.tasks.iter().enumerate().min_by_key(|(_, (at, tick, _))| (*at, *tick));
+        if let Some(index) = next.map(|(index, _)| index) {
+            let (at, _, task) = self.tasks.remove(index);
+            return Some(Delivery::Task(at, task));
+        }
+        let decision = self.state.clone().decide(self.state.clock(self.now));
+        if !decision.events.is_empty() {
+            // What was taken up last changed nothing, but time has passed.
+            return Some(Delivery::Timer(self.now));
+        }
+        match decision.wake_at {
+            Some(at) => Some(Delivery::Timer(at)),
+            None if self.state.phase() == RunPhase::Ended => None,
+            None => panic!(
+                "seed {}: nothing goes on, yet the run is {:?}: {:?} {:#?} {:#?}",
+                self.seed,
+                self.state.phase(),
+                self.interference,
+                self.ends(),
+                self.state.effects().collect::<Vec<_>>()
+            ),
+        }
     }
 
     fn interfere(&mut self) -> Vec<Event> {
@@ -260,7 +326,8 @@ impl Driver {
         if hold && !self.log.iter().any(|(_, kind, ..)| *kind == "run_paused") {
             return vec![self.state.pause(decided()).unwrap()];
         }
-        if self.held() && self.tasks.is_empty() {
+        let early = !self.schedule.is_calm() && Self::draw(self.seed, self.moment, 8) == 0;
+        if self.held() && (self.tasks.is_empty() || early) {
             return vec![self.state.resume(decided()).unwrap()];
         }
         if self.state.compensation() == Compensation::Held {
@@ -358,14 +425,17 @@ impl Driver {
     }
 
     /// Applies the events and all that follows, writes them, and only then lets the outside see anything.
-    fn commit(&mut self, events: Vec<Event>) -> Result<(), Died> {
+    pub(super) fn commit(&mut self, events: Vec<Event>) -> Result<(), Stop> {
+        let mark = self.log.len();
+        self.direct = events.first().cloned();
         for event in events {
             self.write(event)?;
         }
         let mut commands = Vec::new();
         loop {
-            let scratch = self.check_decisions.then(|| self.state.decide_from_scratch(self.now));
-            let decision = self.state.decide(self.now);
+            let scratch =
+                self.check_decisions.then(|| self.state.decide_from_scratch(self.state.clock(self.now)));
+            let decision = self.state.decide(self.state.clock(self.now));
             if let Some(scratch) = scratch {
                 assert_eq!(scratch.events, decision.events, "seed {}: not what scratch decides", self.seed);
                 assert_eq!(scratch.wake_at, decision.wake_at, "seed {}", self.seed);
@@ -387,16 +457,36 @@ impl Driver {
                 self.write(event)?;
             }
         }
+        if let Some(fault) = self.armed.take_if(|_| self.log.len() > mark) {
+            self.note_since(mark, fault);
+            if fault == Fault::Refused {
+                self.log.truncate(mark);
+            }
+            return Err(Stop::Store);
+        }
         for command in commands {
             self.execute(command);
         }
         Ok(())
     }
 
-    fn write(&mut self, event: Event) -> Result<(), Died> {
+    pub(super) fn note(&mut self, kind: &str, fault: Fault) {
+        let kind = EventKind::ALL.iter().find(|of| of.name() == kind).unwrap();
+        *self.cells.entry((*kind, fault)).or_default() += 1;
+    }
+
+    /// All events from that one on have met the fault.
+    pub(super) fn note_since(&mut self, from: usize, fault: Fault) {
+        let kinds: Vec<_> = self.log[from.min(self.log.len())..].iter().map(|(_, kind, ..)| *kind).collect();
+        for kind in kinds {
+            self.note(kind, fault);
+        }
+    }
+
+    fn write(&mut self, event: Event) -> Result<(), Stop> {
         let seq = self.state.seq() + 1;
         if self.crash == Crash::Before(seq) {
-            return Err(Died);
+            return Err(Stop::Died);
         }
         self.cross(&event);
         let at = self.state.clock(self.now);
@@ -408,7 +498,23 @@ impl Driver {
         assert!(text.len() <= 65_536 + 4_096, "seed {}: {kind} takes {} bytes", self.seed, text.len());
         assert_eq!(Event::from_parts(kind, v, payload.clone()), Ok(event), "seed {}", self.seed);
         self.log.push((at, kind, v, payload));
-        if self.crash == Crash::After(seq) { Err(Died) } else { Ok(()) }
+        // What is written while something else is missing, overtaken, or spoken by somebody who was given up.
+        let held: BTreeSet<u64> = self.state.running().map(|running| running.token).collect();
+        let stale = |task: &Task| matches!(task, Task::Attempt(of) if !held.contains(&of.token));
+        let lost = |task: &Task| matches!(task, Task::Expire(..) | Task::Again(_));
+        let late = |task: &Task| matches!(task, Task::Late(_));
+        let calm = self.schedule.is_calm();
+        let any = |is: &dyn Fn(&Task) -> bool| !calm && self.tasks.iter().any(|(_, _, task)| is(task));
+        let met = [(any(&lost), Fault::Lost), (any(&late), Fault::Overtaken), (any(&stale), Fault::Slow)];
+        for (met, fault) in met {
+            if met {
+                self.note(kind, fault);
+            }
+        }
+        if self.crash == Crash::After(seq) && !self.schedule.is_calm() {
+            self.note(kind, Fault::Crash);
+        }
+        if self.crash == Crash::After(seq) { Err(Stop::Died) } else { Ok(()) }
     }
 
     fn cross(&mut self, event: &Event) {
@@ -431,19 +537,20 @@ impl Driver {
         }
     }
 
-    fn later(&mut self, millis: i64, task: Task) {
+    pub(super) fn later(&mut self, millis: i64, task: Task) {
         self.tick += 1;
         let at = Timestamp::from_millis(self.now.as_millis() + millis);
         self.tasks.push((at, self.tick, task));
     }
 
     /// A worker begins with the attempt that was just granted.
-    fn attend(&mut self, path: &StepPath) {
+    pub(super) fn attend(&mut self, path: &StepPath) {
         let Some(running) = self.state.running().find(|running| running.path == *path) else { return };
         let behaviour = self.behaviour(path);
         let mut moves = VecDeque::new();
         let hangs = self.interference == Interference::DeadlineIn(path.root().to_owned());
         if hangs {
+            self.hanging.insert(running.token);
             moves.push_back(Move::Hang);
         } else {
             moves.extend(behaviour.effects.iter().map(|(name, making)| Move::Begin(name, *making)));
@@ -480,27 +587,32 @@ impl Driver {
         Report::Succeeded { outputs, cached, key }
     }
 
-    fn act(&mut self, mut attempt: Attempt) -> Result<(), Died> {
+    pub(super) fn act(&mut self, mut attempt: Attempt) -> Result<(), Stop> {
         let Some(next) = attempt.moves.pop_front() else { return Ok(()) };
         let Attempt { path, token, .. } = attempt.clone();
+        if !self.state.running().any(|running| running.token == token) && !matches!(next, Move::Hang) {
+            // It was given up, and nobody has told it yet.
+            assert!(!self.schedule.is_calm(), "seed {}: {path} lost its lease without a cause", self.seed);
+            let refused = self.state.conclude(&path, token, Report::Cancelled).is_err()
+                && self.state.begin_effect(&path, token, "first", Json::Null).is_err()
+                && self.state.effect_made(&path, token, "first", Json::Null).is_err()
+                && self.state.effect_absent(&path, token, "first").is_err();
+            assert!(refused, "seed {}: {path} is heard although it lost its lease", self.seed);
+            return Ok(());
+        }
         match next {
             Move::Begin(name, making) => {
                 match self.state.begin_effect(&path, token, name, json!({ "wants": name })) {
                     Ok(Begin::Record(event)) => {
                         self.commit(vec![event])?;
-                        let id = EffectId { path: path.clone(), name: name.into() };
-                        let handle = json!({ "made_by": token });
-                        match making {
-                            Making::Properly => {
-                                attempt.moves.push_front(Move::Say(name, handle));
-                                attempt.moves.push_front(Move::Make(id));
-                            }
-                            Making::Silently => attempt.moves.push_front(Move::Make(id)),
-                            Making::Given => attempt.moves.push_front(Move::Deny(name)),
-                            Making::Forgotten => {}
-                        }
+                        self.goes_on(&mut attempt, name, making);
                     }
-                    Ok(Begin::Known(known)) => assert_eq!(known.state, EffectState::Made),
+                    Ok(Begin::Known(known)) if known.state == EffectState::Made => {}
+                    // It had asked, and the answer was lost.
+                    Ok(Begin::Known(known)) => {
+                        assert!(known.state == EffectState::Intended && !self.schedule.is_calm());
+                        self.goes_on(&mut attempt, name, making);
+                    }
                     Err(JournalRefusal::Halted(_)) => {}
                     Err(error) => panic!("seed {}: {error}", self.seed),
                 }
@@ -509,6 +621,8 @@ impl Driver {
                 let was = self.world.there.insert(id.clone(), true);
                 assert_ne!(was, Some(true), "seed {}: {id} is made twice", self.seed);
             }
+            Move::Say(name, handle) if self.state.journal_has(&path, token, name, Some(&handle)) => {}
+            Move::Deny(name) if self.state.journal_has(&path, token, name, None) => {}
             Move::Say(name, handle) => {
                 let event = self.state.effect_made(&path, token, name, handle).unwrap();
                 self.commit(vec![event])?;
@@ -535,24 +649,55 @@ impl Driver {
         Ok(())
     }
 
+    /// What an attempt does once its intent is durable.
+    fn goes_on(&self, attempt: &mut Attempt, name: &'static str, making: Making) {
+        let id = EffectId { path: attempt.path.clone(), name: name.into() };
+        // The answer may come twice: then it is there already.
+        let there = self.world.there.get(&id).copied().unwrap_or(false);
+        let handle = json!({ "made_by": attempt.token });
+        match making {
+            Making::Properly => {
+                attempt.moves.push_front(Move::Say(name, handle));
+                if !there {
+                    attempt.moves.push_front(Move::Make(id));
+                }
+            }
+            Making::Silently if there => {}
+            Making::Silently => attempt.moves.push_front(Move::Make(id)),
+            Making::Given => attempt.moves.push_front(Move::Deny(name)),
+            Making::Forgotten => {}
+        }
+    }
+
     /// Takes up a command, unless the same is under way.
-    fn execute(&mut self, command: Command) {
-        let under_way = |task: &Task| matches!(task, Task::Command(other) if *other == command);
+    pub(super) fn execute(&mut self, command: Command) {
+        let under_way = |task: &Task| task.command() == Some(&command);
         if !self.tasks.iter().any(|(_, _, task)| under_way(task)) {
             let pace = 1 + i64::try_from(Draw::new(self.seed, &format!("{command:?}")).below(40)).unwrap();
             self.later(pace, Task::Command(command));
         }
     }
 
-    fn answer(&mut self, command: &Command) -> Result<(), Died> {
+    pub(super) fn answer(&mut self, command: &Command) -> Result<(), Stop> {
+        match self.reply(command) {
+            Some(event) => self.commit(vec![event]),
+            None => Ok(()),
+        }
+    }
+
+    /// Does what the command says, and gives the event that answers it.
+    pub(super) fn reply(&mut self, command: &Command) -> Option<Event> {
         let event = match command {
             Command::CancelAttempt { path, token, .. } => {
                 let on_cancel = self.behaviour(path).on_cancel;
-                let mine = |task: &Task| matches!(task, Task::Attempt(other) if other.token == *token);
+                let mine = |task: &Task| {
+                    matches!(task, Task::Attempt(other) if other.token == *token)
+                        || matches!(task, Task::Late(late) if late.token() == Some(*token))
+                };
                 let held = self.state.running().any(|running| running.token == *token);
                 let hangs = self.interference == Interference::DeadlineIn(path.root().to_owned());
                 if !held || (on_cancel == 2 && !hangs) {
-                    return Ok(());
+                    return None;
                 }
                 self.tasks.retain(|(_, _, task)| !mine(task));
                 let report = if on_cancel == 1 && !hangs {
@@ -564,36 +709,40 @@ impl Driver {
             }
             Command::ProbeEffect { effect } => {
                 if self.state.effect_phase(effect) != EffectPhase::Intended {
-                    return Ok(());
+                    return None;
                 }
                 let there = self.world.there.get(effect).copied().unwrap_or(false);
                 let effect = effect.clone();
-                match (tells(self.seed, &effect), there) {
+                let event = match (tells(self.seed, &effect), there) {
                     (true, true) => Event::EffectMade { effect, handle: json!("found"), token: None },
                     (true, false) => Event::EffectAbsent { effect, token: None },
                     (false, _) => Event::EffectUncertain { effect, reason: "nobody tells".into() },
+                };
+                // By now the next attempt may have begun it anew: then the state machine refuses the answer.
+                let mut state = self.state.clone();
+                let late = state.apply(state.seq() + 1, state.clock(self.now), &event).is_err();
+                assert!(!late || !self.schedule.is_calm(), "seed {}: {event:?} comes late", self.seed);
+                if late {
+                    return None;
                 }
+                event
             }
             Command::UndoEffect { effect, nth } | Command::TakeBackRun { effect, nth, .. } => {
+                let asked = self.state.effect_of(effect).is_some_and(|view| view.tries == *nth);
+                if !asked || self.state.effect_phase(effect) != EffectPhase::Undoing {
+                    return None;
+                }
                 self.undo(effect, *nth)
             }
-            Command::StartRun { path, run, .. } => match self.child(&path.clone(), *run, false) {
-                Some(event) => event,
-                None => return Ok(()),
-            },
+            Command::StartRun { path, run, .. } => self.child(path, *run, false)?,
             Command::CancelRun { run } => {
                 let waits =
                     |(_, wait): &(StepPath, &Wait)| matches!(wait, Wait::Run { run: of, .. } if of == run);
-                let Some(path) = self.state.waiting().find(waits).map(|(path, _)| path) else {
-                    return Ok(());
-                };
-                match self.child(&path, *run, !self.world.children.contains_key(run)) {
-                    Some(event) => event,
-                    None => return Ok(()),
-                }
+                let path = self.state.waiting().find(waits).map(|(path, _)| path)?;
+                self.child(&path, *run, !self.world.children.contains_key(run))?
             }
         };
-        self.commit(vec![event])
+        Some(event)
     }
 
     fn undo(&mut self, effect: &EffectId, nth: u32) -> Event {
