@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -34,10 +34,20 @@ async fn a_server_without_tls_survives_a_hangup() {
     assert_eq!(server.stop(), Some(0));
 }
 
+/// The same command where whoever runs the tests ignores the signal, as `nohup` does: what is ignored is inherited.
+#[expect(clippy::disallowed_methods, reason = "tests drive the program itself")]
+fn heeding_hangups(program: &Command) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP").arg(program.get_program()).env_clear();
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.current_dir(program.get_current_dir().unwrap());
+    command
+}
+
 /// A local run whose step waits, and what it says from then on.
 fn waiting(folder: &Path) -> (Child, impl Iterator<Item = String>) {
     std::fs::write(folder.join("w.yaml"), WAITS).unwrap();
-    let mut child = program(folder)
+    let mut child = heeding_hangups(&program(folder))
         .args(["run", "w.yaml", "--data-dir", "d", "--trust", "host"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
