@@ -260,7 +260,7 @@ async fn judge(world: &World, drawn: &Drawn, row: &RunRow, steps: &[StepRow]) {
 
 /// Kinds of events that these seeds do not come to, or that trouble does not meet here, and why. The state machine's own
 /// table has all of them.
-const NEVER: [(&[&str], &str); 6] = [
+const NEVER: [(&[&str], &str); 7] = [
     (
         &["voted", "step_paused", "step_retried", "step_bypassed", "run_paused", "run_resumed"],
         "no person decides",
@@ -268,6 +268,7 @@ const NEVER: [(&[&str], &str); 6] = [
     (&["child_bound", "hold_ended", "step_taken_over"], "no run starts or follows another one"),
     (&["undo_scheduled", "undo_requested"], "an undo works at once, or never"),
     (&["deadline_passed"], "no run takes its time"),
+    (&["run_admitted"], "no run shares its room; `groups.rs` loses each of its writes in turn"),
     (&["step_skipped", "finally_started"], "no step has a condition or stands under `finally`"),
     (&["run_created", "run_started"], "trouble begins once the run is accepted"),
 ];
