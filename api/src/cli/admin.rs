@@ -1,6 +1,9 @@
 //! `admin`: what an operator does with a data folder that no server uses meanwhile.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
+use engine_ports::RunStore;
 use engine_runtime::{Difference, rebuild};
 use serde::Serialize;
 use vocab::RunId;
@@ -8,7 +11,7 @@ use vocab::RunId;
 use super::Failure;
 use super::args::ConfigArgs;
 use super::setup::Setup;
-use crate::rows::Rows;
+use crate::ground::Ground;
 use crate::ui::{Output, Ui};
 
 /// Runs that are listed at once.
@@ -68,9 +71,9 @@ struct Unreadable {
 pub(super) async fn admin(command: &Admin, setup: &Setup) -> Result<(), Failure> {
     let Command::Rebuild { check, output, config } = &command.command;
     let config = setup.resolve(&config.flags(&[]))?.config;
-    let rows = Rows::open(&config, "admin rebuild").await?;
-    let report = compare(&rows, !check, setup.ui).await;
-    rows.close().await;
+    let ground = Ground::open(&config, "admin rebuild").await?;
+    let report = compare(&ground.runs, !check, setup.ui).await;
+    ground.close().await;
     let report = report?;
     match output {
         Output::Json => setup.ui.json(&report),
@@ -80,15 +83,15 @@ pub(super) async fn admin(command: &Admin, setup: &Setup) -> Result<(), Failure>
     if differs || !report.unreadable.is_empty() { Err(Failure::said(1)) } else { Ok(()) }
 }
 
-async fn compare(rows: &Rows, mend: bool, ui: Ui) -> Result<Report, Failure> {
+async fn compare(runs: &Arc<dyn RunStore>, mend: bool, ui: Ui) -> Result<Report, Failure> {
     let mut report = Report { mended: mend, ..Report::default() };
     let mut after = None;
     loop {
-        let page = rows.runs.run_ids(after, PAGE).await.map_err(Failure::new)?;
+        let page = runs.run_ids(after, PAGE).await.map_err(Failure::new)?;
         let Some(last) = page.last().copied() else { return Ok(report) };
         for run in page {
             report.runs += 1;
-            match rebuild(&rows.runs, run, mend).await {
+            match rebuild(runs, run, mend).await {
                 Ok(found) => {
                     report.differences.extend(found.into_iter().map(|difference| Found { run, difference }));
                 }

@@ -68,7 +68,7 @@ pub(super) async fn run(command: Run, setup: &Setup) -> Result<(), Failure> {
     let mut signals = Signals::listen(Hangup::End)?;
     let wired = Wired::open(config, &setup.environment, Purpose::Run).await?;
     let source = match repository {
-        Some(repository) => repository.head(&*wired.tools, wired.folder.path(), setup.ui).await,
+        Some(repository) => repository.head(&*wired.tools, wired.folder().path(), setup.ui).await,
         None => None,
     };
     let trust_host = command.trust.is_some();
@@ -144,7 +144,7 @@ async fn execute(
     let row = factory.runs.run_any_tenant(run).await.map_err(Failure::new)?;
     let row = row.ok_or_else(|| Failure::new(format!("run {run} is not in the store")))?;
     let plan = factory.plan_of(&row).await.map_err(Failure::new)?;
-    let folder = wired.folder.path().to_owned();
+    let folder = wired.folder().path().to_owned();
     let mut local = LocalRun { factory: Arc::clone(factory), run, news, plan: plan.steps.into(), folder };
     let mut following = std::pin::pin!(follow(&mut local, ui));
     let standstill = std::pin::pin!(tell_standstill(factory, ui));

@@ -69,7 +69,7 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     wired.factory.serves_at(base.clone());
     wired.announce(&local)?;
     let access = Arc::new(RegistryAccess::new(wired.factory.tokens.clone()));
-    let registry = registry::routes(wired.registry.clone(), access).boxed();
+    let registry = registry::routes(wired.registry().clone(), access).boxed();
     let (ids, clock) = (Arc::clone(&wired.factory.ids), Arc::clone(&wired.factory.clock));
     let edge = Edge::new(routes(&wired.factory, registry), ids, clock);
     if let Some(identity) = &identity {
@@ -78,10 +78,10 @@ pub(super) async fn serve(command: Serve, setup: &Setup) -> Result<(), Failure> 
     let serving = tokio::spawn(serve_connections(listener, identity, edge, ending.clone()));
     tokio::spawn(resume_pending(Arc::clone(&wired.factory)));
     setup.ui.line(format!("Image Factory serves at {base}"));
-    tracing::info!(url = base, data_dir = %wired.folder.path().display(), "serving");
+    tracing::info!(url = base, data_dir = %wired.folder().path().display(), "serving");
     let signal = signals.stop().await;
     tracing::info!(signal, "draining; a second signal ends at once");
-    let folder = wired.folder.clone();
+    let folder = wired.folder().clone();
     let ended = async {
         // Whoever comes from now on finds another server, or is told to come again; nobody is let in and then cut.
         wired.factory.drain();

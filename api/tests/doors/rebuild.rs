@@ -1,5 +1,7 @@
 //! `admin rebuild` over a data folder that nobody uses.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use engine_ports::{Projection, RunStore as _};
 use engine_stores::SqlRunStore;
 use migrations::{Database, Options, Schema};
@@ -55,4 +57,15 @@ async fn rows_that_do_not_follow_from_their_events_are_told_and_mended() {
         assert_eq!(difference["expected"], "\"succeeded\"", "{report}");
     }
     assert_eq!(rebuild(&["--check"]).0, Some(0));
+}
+
+#[test]
+fn databases_are_closed_to_others_whichever_command_makes_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let rebuild = ["admin", "rebuild", "--check", "--data-dir", "d"];
+    assert!(program(folder.path()).args(rebuild).output().unwrap().status.success());
+    for name in ["engine.db", "registry.db"] {
+        let mode = folder.path().join("d").join(name).metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+    }
 }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use vocab::{RequestId, RunId};
+use engine_ports::Term;
+use vocab::{RequestId, RunId, Timestamp};
 
 /// One hold on a run: another one than before, should the run have been lost meanwhile.
 pub(crate) type Hold = u64;
@@ -57,6 +58,11 @@ impl Claims {
 
     pub(crate) const fn lasts(&self) -> Duration {
         self.lasts
+    }
+
+    /// The term of a claim that begins at `now`.
+    pub(crate) const fn term(&self, now: Timestamp) -> Term {
+        Term { now, lasts: self.lasts }
     }
 
     /// The hold on a run at that monotonic time, if there is one.

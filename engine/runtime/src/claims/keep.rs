@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_ports::{StoreError, Term};
+use engine_ports::StoreError;
 use futures::{StreamExt as _, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vocab::RunId;
 
-use super::held::Claims;
 use crate::driver::{Ask, LoadError, Message, Need, Reply, Start, look};
 use crate::shared::Shared;
 
@@ -30,12 +29,12 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
     let pause = claims.lasts() / 5;
     loop {
         let (asked, before) = (shared.clock.monotonic(), claims.all());
-        let renewal = shared.store.renew_claims(shared.worker, term(&shared, claims));
+        let renewal = shared.store.renew_claims(shared.worker, claims.term(shared.clock.now()));
         if let Some(runs) = in_time(pause, renewal, "claims could not be renewed").await {
             let change = claims.renewed(asked, shared.clock.monotonic(), &before, &runs);
             disown_all(&shared, &change.lost);
             adopt_all(&shared, &readers, &change.gained).await;
-            let free = shared.store.claim(shared.worker, term(&shared, claims), TAKE_OVER);
+            let free = shared.store.claim(shared.worker, claims.term(shared.clock.now()), TAKE_OVER);
             if let Some(runs) = in_time(pause, free, "runs that nobody drives could not be taken over").await
             {
                 adopt_all(&shared, &readers, &runs).await;
@@ -67,10 +66,6 @@ pub(crate) async fn lapse(shared: Arc<Shared>) {
         let left = claims.sure_for(shared.clock.monotonic());
         tokio::time::sleep(left.max(claims.lasts() / 20)).await;
     }
-}
-
-fn term(shared: &Shared, claims: &Claims) -> Term {
-    Term { now: shared.clock.now(), lasts: claims.lasts() }
 }
 
 fn disown_all(shared: &Arc<Shared>, runs: &[RunId]) {
@@ -142,6 +137,8 @@ pub(crate) async fn give_up(shared: &Shared) {
 pub(crate) async fn hear(shared: Arc<Shared>) {
     let Some(claims) = &shared.claims else { return };
     let mut since = Duration::ZERO;
+    // Told once, and left for whoever takes the run over: as long as they are held, they are not taken up again.
+    let mut foreign = Vec::new();
     loop {
         tokio::time::sleep(HEAR_PAUSE).await;
         since += HEAR_PAUSE;
@@ -153,7 +150,10 @@ pub(crate) async fn hear(shared: Arc<Shared>) {
                     match serde_json::from_value::<Ask>(request.ask) {
                         Ok(ask) => shared.send(run, Message::Asked(ask, Reply::There(id, taken))).await,
                         // A newer version asks; one that knows the word takes the run over when this one ends.
-                        Err(error) => tracing::warn!(%run, %error, "a request is not understood"),
+                        Err(error) => {
+                            tracing::warn!(%run, %error, "a request is not understood");
+                            foreign.push(taken);
+                        }
                     }
                 }
             }

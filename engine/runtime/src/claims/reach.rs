@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine_ports::{Claim, Request, StoreError, Term};
+use engine_ports::{Claim, Request, StoreError};
 use tokio::sync::oneshot;
 use vocab::{RequestId, RunId, TenantName};
 
@@ -20,8 +20,7 @@ impl Shared {
     /// This process's hold, as commits carry it. `None` where the rows are its alone.
     pub(crate) fn claim(&self) -> Option<Claim> {
         let claims = self.claims.as_ref()?;
-        let term = Term { now: self.clock.now(), lasts: claims.lasts() };
-        Some(Claim { worker: self.worker, term })
+        Some(Claim { worker: self.worker, term: claims.term(self.clock.now()) })
     }
 
     /// The hold on the run that this process has now. Without claims it holds every run, always.

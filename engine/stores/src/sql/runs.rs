@@ -5,7 +5,7 @@ use vocab::{RunId, TenantName};
 
 use super::cells::{Table, bigint, json};
 use crate::commit::{conflict, no_run};
-use crate::dialect::{Connection, Failure, Pool, Row, query};
+use crate::dialect::{Connection, Failure, Pool, Query, Row, query};
 
 const TABLE: Table = Table { name: "runs", key: &["run"] };
 
@@ -24,9 +24,9 @@ const INSERT: &str = "INSERT INTO runs (run, tenant, project, workflow, plan, st
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
 pub(super) const ADVANCE: &str = "UPDATE runs SET status = $4, ended = $5, compensation = $6, outputs = $7, \
      error = $8, finished_ms = $9, seq = $10 WHERE run = $1 AND tenant = $2 AND seq = $3";
-const REPLACE: &str = "UPDATE runs SET project = $3, workflow = $4, started_by = $5, inputs = $6, status = $7, ended = $8, \
-     compensation = $9, outputs = $10, error = $11, created_ms = $12, finished_ms = $13, seq = $14, run_group = $15, \
-     parent = $16 WHERE run = $1 AND tenant = $2";
+const REPLACE: &str = "UPDATE runs SET project = $3, workflow = $4, plan = $5, started_by = $6, inputs = $7, \
+     status = $8, ended = $9, compensation = $10, outputs = $11, error = $12, created_ms = $13, finished_ms = $14, \
+     seq = $15, run_group = $16, parent = $17 WHERE run = $1 AND tenant = $2";
 pub(super) const IDS: &str = "SELECT run FROM runs WHERE run > $1 ORDER BY run LIMIT $2";
 const SEQ: &str = "SELECT run, seq FROM runs WHERE run = $1";
 pub(super) const BY_ID: &str = select!("run = $1");
@@ -42,9 +42,9 @@ pub(super) const LIST_BY_BOTH: &str =
 /// Later than every id: where a list begins that is not continued.
 const LATEST: &str = "~";
 
-/// Adds a run. `Conflict` when its id is taken.
-pub(super) async fn insert(connection: &mut Connection<'_>, run: &RunRow) -> Result<(), Failure> {
-    let done = query(INSERT)
+/// A statement with the whole row, its columns in the order of [`INSERT`].
+fn whole<'q>(sql: &'static str, run: &'q RunRow) -> Result<Query<'q>, StoreError> {
+    Ok(query(sql)
         .bind(run.id.to_string())
         .bind(run.tenant.as_str())
         .bind(run.project.map(|project| project.to_string()))
@@ -61,9 +61,12 @@ pub(super) async fn insert(connection: &mut Connection<'_>, run: &RunRow) -> Res
         .bind(run.finished_at.map(vocab::Timestamp::as_millis))
         .bind(bigint(run.seq)?)
         .bind(run.group.as_ref().map(json).transpose()?)
-        .bind(run.parent.map(|parent| parent.to_string()))
-        .execute(&mut *connection)
-        .await?;
+        .bind(run.parent.map(|parent| parent.to_string())))
+}
+
+/// Adds a run. `Conflict` when its id is taken.
+pub(super) async fn insert(connection: &mut Connection<'_>, run: &RunRow) -> Result<(), Failure> {
+    let done = whole(INSERT, run)?.execute(&mut *connection).await?;
     if done == 1 {
         return Ok(());
     }
@@ -104,25 +107,7 @@ pub(super) async fn advance(
 
 /// Writes a run's row anew, whatever stands there. `Missing` when it is not there.
 pub(super) async fn replace(connection: &mut Connection<'_>, run: &RunRow) -> Result<(), Failure> {
-    let done = query(REPLACE)
-        .bind(run.id.to_string())
-        .bind(run.tenant.as_str())
-        .bind(run.project.map(|project| project.to_string()))
-        .bind(&run.workflow)
-        .bind(json(&run.trigger)?)
-        .bind(json(&run.inputs)?)
-        .bind(run.status.name())
-        .bind(i64::from(run.is_over()))
-        .bind(run.compensation.name())
-        .bind(json(&run.outputs)?)
-        .bind(&run.error)
-        .bind(run.created_at.as_millis())
-        .bind(run.finished_at.map(vocab::Timestamp::as_millis))
-        .bind(bigint(run.seq)?)
-        .bind(run.group.as_ref().map(json).transpose()?)
-        .bind(run.parent.map(|parent| parent.to_string()))
-        .execute(connection)
-        .await?;
+    let done = whole(REPLACE, run)?.execute(connection).await?;
     if done == 1 { Ok(()) } else { Err(no_run(run.id).into()) }
 }
 
